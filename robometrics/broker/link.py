@@ -1,0 +1,278 @@
+"""A NATS connection that outlives what nats-py itself does not.
+
+nats-py closes for good on most server errors, and can stay connected but deaf (its
+read loop dies on a late PONG). So a supervisor builds a new client whenever one
+closed, and a watchdog sends an echo through the server and forces a reconnect when it
+does not come back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import nats
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription as ClientSubscription
+from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
+
+from robometrics.errors import RetryLaterError
+
+log = logging.getLogger(__name__)
+
+ECHO_EVERY_SECONDS = 5.0
+ECHO_WITHIN_SECONDS = 4.0
+DOWN_ERRORS = (NatsError, OSError, TimeoutError, asyncio.TimeoutError, EOFError)
+"""What any call on a client may raise while the server is away."""
+
+Message = Msg
+Handler = Callable[[Msg], Awaitable[None]]
+
+
+class Subscription:
+    """One subject of a ``Link``; made anew on every new client."""
+
+    def __init__(self, subject: str, handler: Handler, pending_messages: int) -> None:
+        self.subject = subject
+        self.handler = handler
+        self.pending_messages = pending_messages
+        self.active: ClientSubscription | None = None
+
+    async def attach(self, client: Client) -> None:
+        self.active = await client.subscribe(
+            self.subject,
+            cb=self.handler,
+            pending_msgs_limit=self.pending_messages,
+            pending_bytes_limit=64 * 1024 * 1024,
+        )
+
+
+class Link:
+    """One supervised connection. Use ``open_link``; ``client`` may change any time."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self.url = url
+        self.name = name
+        self.client: Client | None = None
+        self.inbox = f"_INBOX_{random.getrandbits(96):x}"
+        self.reconnects = 0
+        self.last_error = ""
+        self._up = asyncio.Event()
+        self._closed = asyncio.Event()
+        self._subscriptions: set[Subscription] = set()
+        self._attempt = 0
+
+    @property
+    def is_up(self) -> bool:
+        return self._up.is_set()
+
+    async def wait_up(self) -> Client:
+        """Wait until connected; return the client that is."""
+        while True:
+            await self._up.wait()
+            if self.client is not None:
+                return self.client
+
+    def require_client(self) -> Client:
+        """Return the connected client.
+
+        Raises:
+            RetryLaterError: There is none now.
+        """
+        if self.client is None or not self._up.is_set():
+            raise RetryLaterError(f"no connection to {self.url}: {self.last_error}")
+        return self.client
+
+    async def subscribe(
+        self, subject: str, handler: Handler, *, pending_messages: int = 65_536
+    ) -> Subscription:
+        """Call *handler* for every message on *subject*, across reconnects.
+
+        *handler* must only enqueue: nats-py drops what piles up behind it.
+        """
+        subscription = Subscription(subject, handler, pending_messages)
+        self._subscriptions.add(subscription)
+        if self.client is not None and self.client.is_connected:
+            with contextlib.suppress(*DOWN_ERRORS):
+                await subscription.attach(self.client)
+        return subscription
+
+    async def unsubscribe(self, subscription: Subscription) -> None:
+        self._subscriptions.discard(subscription)
+        if subscription.active is not None:
+            with contextlib.suppress(*DOWN_ERRORS):
+                await subscription.active.unsubscribe()
+
+    async def request(
+        self, subject: str, data: bytes, *, timeout_seconds: float
+    ) -> bytes | None:
+        """Return the first reply, or ``None`` if nobody listens on *subject*.
+
+        Raises:
+            RetryLaterError: Not connected, or no reply in time.
+        """
+        client = self.require_client()
+        try:
+            reply = await client.request(subject, data, timeout=timeout_seconds)
+        except NoRespondersError:
+            return None
+        except DOWN_ERRORS as exc:
+            raise RetryLaterError(f"no reply on {subject}: {exc!r}") from exc
+        return reply.data
+
+    async def supervise(self) -> None:
+        """Connect and stay connected until cancelled."""
+        try:
+            while True:
+                self._closed.clear()
+                try:
+                    await self._serve_one_client()
+                except DOWN_ERRORS as exc:
+                    self._note(f"connecting failed: {exc!r}")
+                self._up.clear()
+                await self._close_client()
+                await asyncio.sleep(random.uniform(0.2, 1.0))  # noqa: S311
+        finally:
+            self._up.clear()
+            await self._close_client()
+
+    async def _serve_one_client(self) -> None:
+        self._attempt = 0
+        self.client = await nats.connect(
+            self.url.split(","),
+            name=self.name,
+            inbox_prefix=self.inbox.encode(),
+            max_reconnect_attempts=-1,
+            reconnect_to_server_handler=self._pick_server,
+            connect_timeout=5,
+            ping_interval=10,
+            max_outstanding_pings=2,
+            flush_timeout=5,
+            error_cb=self._on_error,
+            disconnected_cb=self._on_disconnected,
+            reconnected_cb=self._on_reconnected,
+            closed_cb=self._on_closed,
+        )
+        for subscription in list(self._subscriptions):
+            await subscription.attach(self.client)
+        self._up.set()
+        log.info("connected to %s", self.url)
+        watchdog = asyncio.create_task(self._watch(self.client))
+        try:
+            await self._closed.wait()
+        finally:
+            watchdog.cancel()
+            await asyncio.gather(watchdog, return_exceptions=True)
+
+    async def _close_client(self) -> None:
+        client, self.client = self.client, None
+        if client is not None and not client.is_closed:
+            with contextlib.suppress(*DOWN_ERRORS):
+                await asyncio.wait_for(client.close(), 5)
+
+    async def _watch(self, client: Client) -> None:
+        heard = asyncio.Event()
+
+        async def on_echo(_: Msg) -> None:
+            heard.set()
+
+        inbox = f"{self.inbox}.echo.{random.getrandbits(64):x}"
+        await client.subscribe(inbox, cb=on_echo)
+        while True:
+            await asyncio.sleep(ECHO_EVERY_SECONDS)
+            if not client.is_connected:
+                continue
+            heard.clear()
+            try:
+                await client.publish(inbox, b"")
+                await asyncio.wait_for(heard.wait(), ECHO_WITHIN_SECONDS)
+            except DOWN_ERRORS:
+                if client.is_connected:
+                    self._note("the server does not answer: reconnecting")
+                    self._up.clear()
+                    with contextlib.suppress(*DOWN_ERRORS):
+                        await client.force_reconnect()
+
+    def _pick_server(self, pool: list[Any], _: Any) -> tuple[Any, float]:
+        """Choose a server, and wait longer each time, with jitter against storms."""
+        self._attempt += 1
+        if self._attempt == 1:
+            return random.choice(pool), 0.0  # noqa: S311
+        delay = min(5.0, 0.1 * 2 ** min(self._attempt, 6))
+        return random.choice(pool), delay * random.uniform(0.5, 1.5)  # noqa: S311
+
+    async def _on_error(self, error: Exception) -> None:
+        # Refused permissions and slow consumers show up here and nowhere else.
+        self._note(repr(error))
+
+    async def _on_disconnected(self) -> None:
+        self._up.clear()
+
+    async def _on_reconnected(self) -> None:
+        self._attempt = 0
+        self.reconnects += 1
+        self._up.set()
+        log.info("reconnected to %s", self.url)
+
+    async def _on_closed(self) -> None:
+        self._up.clear()
+        self._closed.set()
+
+    def _note(self, problem: str) -> None:
+        if problem != self.last_error:
+            log.warning("broker %s: %s", self.url, problem)
+        self.last_error = problem
+
+
+@contextlib.asynccontextmanager
+async def open_link(url: str, name: str) -> AsyncIterator[Link]:
+    """Yield a ``Link`` to *url* (comma-separated servers); close it at the end.
+
+    It does not wait for the connection: a server that is away is weather.
+    """
+    link = Link(url, name)
+    supervisor = asyncio.create_task(link.supervise())
+    try:
+        yield link
+    finally:
+        supervisor.cancel()
+        await asyncio.gather(supervisor, return_exceptions=True)
+
+
+async def ask_once(
+    url: str, subjects: list[str], data: bytes, *, timeout_seconds: float
+) -> bytes | None:
+    """Connect, ask on each of *subjects* until somebody answers, and disconnect.
+
+    Returns:
+        The reply, or ``None`` if there is no broker or nobody listens.
+    """
+
+    async def ignore(_: Exception) -> None:
+        return None
+
+    client = None
+    try:
+        client = await nats.connect(
+            url.split(","),
+            allow_reconnect=False,
+            connect_timeout=timeout_seconds,
+            error_cb=ignore,
+        )
+        for subject in subjects:
+            with contextlib.suppress(NoRespondersError):
+                reply = await client.request(subject, data, timeout=timeout_seconds)
+                return bytes(reply.data)
+    except DOWN_ERRORS as exc:
+        log.debug("no answer by way of %s: %r", url, exc)
+    finally:
+        if client is not None:
+            with contextlib.suppress(*DOWN_ERRORS):
+                await client.close()
+    return None

@@ -1,0 +1,97 @@
+"""Create the stream and its durable consumers, whatever is there already.
+
+On a stream with interest retention a message nobody is interested in is acknowledged
+and dropped. So the durables exist before the stream takes the real subjects, and the
+filter of ``persist`` covers all of them.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+from nats.js.errors import APIError, NotFoundError
+
+from robometrics import subjects
+from robometrics.broker.link import DOWN_ERRORS, Link
+from robometrics.errors import RetryLaterError
+from robometrics.schema import MESSAGE_BYTES_MAX
+
+log = logging.getLogger(__name__)
+
+STREAM = "ROBOMETRICS"
+_NOT_YET = f"{subjects.PREFIX}.provisioning"
+_HEADERS_BYTES_MAX = 1024
+
+
+def stream_config(*, max_bytes: int, replicas: int) -> StreamConfig:
+    """Return the stream as DESIGN §5 has it; back-pressure instead of loss."""
+    return StreamConfig(
+        name=STREAM,
+        description="Samples and events of all hosts, until every consumer has them",
+        subjects=[subjects.SAMPLES, subjects.EVENTS],
+        storage=StorageType.FILE,
+        retention=RetentionPolicy.INTEREST,
+        discard=DiscardPolicy.NEW,
+        max_bytes=max_bytes,
+        max_msg_size=MESSAGE_BYTES_MAX + _HEADERS_BYTES_MAX,
+        num_replicas=replicas,
+        duplicate_window=120,
+    )
+
+
+def consumer_configs() -> list[ConsumerConfig]:
+    """Return the durables; each is shared by any number of copies of its consumer."""
+    filters = {
+        "persist": [subjects.SAMPLES, subjects.EVENTS],
+        "rollup": [subjects.SAMPLES],
+    }
+    return [
+        ConsumerConfig(
+            durable_name=durable,
+            filter_subjects=wanted,
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=60,
+            max_deliver=-1,
+            max_ack_pending=50_000,
+        )
+        for durable, wanted in filters.items()
+    ]
+
+
+async def provision(link: Link, *, max_bytes: int, replicas: int) -> None:
+    """Bring stream and durables to their wanted state; safe to repeat, and in parallel.
+
+    Raises:
+        RetryLaterError: The broker is away, or has JetStream off.
+    """
+    js = link.require_client().jetstream()
+    config = stream_config(max_bytes=max_bytes, replicas=replicas)
+    try:
+        if not await _exists(js):
+            await js.add_stream(config.evolve(subjects=[_NOT_YET]))
+            log.info("created stream %s", STREAM)
+        for consumer in consumer_configs():
+            await js.add_consumer(STREAM, consumer)
+        await js.update_stream(config)
+    except (*DOWN_ERRORS, APIError) as exc:
+        raise RetryLaterError(
+            f"provisioning stream {STREAM} at {link.url} failed: {exc!r}; "
+            "does nats-server run with JetStream enabled?"
+        ) from exc
+
+
+async def _exists(js: JetStreamContext) -> bool:
+    try:
+        await js.stream_info(STREAM)
+    except NotFoundError:
+        return False
+    return True

@@ -1,0 +1,140 @@
+"""Publish with acknowledgement, bounded, with every outcome told.
+
+nats-py's ``publish_async`` never resolves what was in flight when the link broke, and
+leaks a permit for each. Here every message resolves within ``ACK_WITHIN_SECONDS``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+
+import msgspec
+from nats.aio.msg import Msg
+
+from robometrics.broker.link import DOWN_ERRORS, Link
+from robometrics.errors import RetryLaterError
+
+ACK_WITHIN_SECONDS = 5.0
+
+
+class _ApiError(msgspec.Struct):
+    code: int = 0
+    err_code: int = 0
+    description: str = ""
+
+
+class _PubAck(msgspec.Struct):
+    stream: str = ""
+    seq: int = 0
+    duplicate: bool = False
+    error: _ApiError | None = None
+
+
+_decoder = msgspec.json.Decoder(_PubAck)
+
+
+class AckedPublisher:
+    """Publishes to JetStream; use ``AckedPublisher.open``."""
+
+    def __init__(self, link: Link, max_in_flight: int) -> None:
+        self._link = link
+        self._permits = asyncio.Semaphore(max_in_flight)
+        self._pending: OrderedDict[str, tuple[float, asyncio.Future[bool]]] = (
+            OrderedDict()
+        )
+        self._prefix = f"{link.inbox}.ack"
+        self._count = 0
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(
+        cls, link: Link, *, max_in_flight: int
+    ) -> AsyncIterator[AckedPublisher]:
+        """Yield a publisher on *link*; what is in flight at the end fails."""
+        publisher = cls(link, max_in_flight)
+        acks = await link.subscribe(f"{publisher._prefix}.*", publisher._on_ack)
+        sweeper = asyncio.create_task(publisher._sweep())
+        try:
+            yield publisher
+        finally:
+            sweeper.cancel()
+            await asyncio.gather(sweeper, return_exceptions=True)
+            publisher._expire(float("inf"))
+            await link.unsubscribe(acks)
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._pending)
+
+    async def publish(
+        self, subject: str, data: bytes, *, message_id: str
+    ) -> asyncio.Future[bool]:
+        """Send one message as soon as a permit is free.
+
+        Returns:
+            A future: ``True`` once the stream holds the message, ``False`` if it held
+            it before (same *message_id*); it fails with ``RetryLaterError`` if the
+            stream refused it or did not answer in time.
+        """
+        await self._permits.acquire()
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(lambda _: self._permits.release())
+        self._count += 1
+        key = f"{self._count:x}"
+        self._pending[key] = (time.monotonic() + ACK_WITHIN_SECONDS, future)
+        try:
+            await self._link.require_client().publish(
+                subject,
+                data,
+                reply=f"{self._prefix}.{key}",
+                headers={"Nats-Msg-Id": message_id},
+            )
+        except (*DOWN_ERRORS, RetryLaterError) as exc:
+            self._pending.pop(key, None)
+            _fail(future, f"not sent: {exc!r}")
+        except BaseException:
+            self._pending.pop(key, None)
+            future.cancel()
+            raise
+        return future
+
+    async def _on_ack(self, message: Msg) -> None:
+        entry = self._pending.pop(message.subject.rsplit(".", 1)[1], None)
+        if entry is None or entry[1].done():
+            return
+        future = entry[1]
+        if message.headers and message.headers.get("Status") == "503":
+            _fail(future, "no stream takes this subject: is the server provisioned?")
+            return
+        try:
+            ack = _decoder.decode(message.data)
+        except msgspec.MsgspecError as exc:
+            _fail(future, f"unreadable acknowledgement: {exc}")
+            return
+        if ack.error is not None:
+            _fail(future, f"{ack.error.description} ({ack.error.err_code})")
+        else:
+            future.set_result(not ack.duplicate)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(ACK_WITHIN_SECONDS / 10)
+            self._expire(time.monotonic())
+
+    def _expire(self, now: float) -> None:
+        while self._pending:
+            key, (deadline, future) = next(iter(self._pending.items()))
+            if deadline > now:
+                return
+            del self._pending[key]
+            _fail(future, "no acknowledgement in time")
+
+
+def _fail(future: asyncio.Future[bool], problem: str) -> None:
+    if not future.done():
+        future.set_exception(RetryLaterError(problem))
+        future.exception()  # the caller may have gone; then nobody else looks

@@ -1,0 +1,1 @@
+"""Commands: they parse options and wire the rest, and hold no logic."""

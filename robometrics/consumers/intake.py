@@ -1,0 +1,73 @@
+"""Sort what a fetch brought: batches, events, and what nobody can read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from robometrics import subjects
+from robometrics.broker import Delivery
+from robometrics.errors import DiscardMessageError, InvalidNameError
+from robometrics.schema import (
+    AnyBatch,
+    Event,
+    GpuBatch,
+    ProcessBatch,
+    decode_batch,
+    decode_event,
+)
+from robometrics.store import DeadLetter
+
+_EVENTS = subjects.EVENTS.removesuffix(">")
+
+
+class Intake(msgspec.Struct):
+    """The contents of some deliveries, each with where it came from."""
+
+    batches: list[tuple[Delivery, AnyBatch]] = []
+    events: list[tuple[Delivery, Event]] = []
+    unreadable: list[tuple[Delivery, str]] = []
+    """With the reason."""
+
+
+def read_all(deliveries: Iterable[Delivery]) -> Intake:
+    """Decode *deliveries*; what breaks the schema is set apart, never raised."""
+    intake = Intake()
+    for delivery in deliveries:
+        try:
+            if delivery.subject.startswith(_EVENTS):
+                event = decode_event(delivery.data)
+                _check_subject(delivery.subject, subjects.events(event.host))
+                intake.events.append((delivery, event))
+            else:
+                batch = decode_batch(delivery.data)
+                _check_subject(delivery.subject, _subject_of(batch))
+                intake.batches.append((delivery, batch))
+        except (DiscardMessageError, InvalidNameError) as exc:
+            intake.unreadable.append((delivery, str(exc)))
+    return intake
+
+
+def dead_letter(consumer: str, delivery: Delivery, reason: str) -> DeadLetter:
+    return DeadLetter(
+        stream_sequence=delivery.stream_sequence,
+        consumer=consumer,
+        subject=delivery.subject,
+        reason=reason,
+        data=delivery.data,
+    )
+
+
+def _subject_of(batch: AnyBatch) -> str:
+    if isinstance(batch, ProcessBatch):
+        return subjects.process_samples(batch.host, batch.process)
+    if isinstance(batch, GpuBatch):
+        return subjects.gpu_samples(batch.host, batch.index)
+    return subjects.host_samples(batch.host)
+
+
+def _check_subject(subject: str, expected: str) -> None:
+    """Refuse a message about another host: permissions are on subjects."""
+    if subject != expected:
+        raise DiscardMessageError(f"belongs on {expected}, came on {subject}")

@@ -1,0 +1,29 @@
+"""rollup: batches are folded into windows of 10 s, 1 min and 1 h."""
+
+from __future__ import annotations
+
+from robometrics.broker import Delivery, Link
+from robometrics.consumers.intake import Intake
+from robometrics.consumers.loop import ConsumerLoop
+from robometrics.store import Store
+
+NAME = "rollup"
+LINGER_SECONDS = 2.0  # slots of one run that fold together cost one update
+
+
+def rollup(link: Link, store: Store, *, fetch_batches: int) -> ConsumerLoop:
+    """Return the consumer that keeps count, sum, extremes and quantiles."""
+
+    async def absorb(intake: Intake) -> dict[Delivery, str]:
+        if intake.batches:
+            await store.rollups.fold(batch for _, batch in intake.batches)
+        return {}
+
+    return ConsumerLoop(
+        NAME,
+        link,
+        store,
+        absorb,
+        fetch_batches=fetch_batches,
+        linger_seconds=LINGER_SECONDS,
+    )

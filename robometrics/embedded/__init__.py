@@ -1,0 +1,1 @@
+"""``robometrics up``: the whole product on this host, as child processes."""

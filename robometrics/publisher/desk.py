@@ -1,0 +1,114 @@
+"""Where requests come in: the NATS subjects of this host, and a Unix socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from robometrics import runtime, subjects
+from robometrics.broker import Link, Message
+from robometrics.errors import SettingsError
+from robometrics.schema import REQUEST_BYTES_MAX, Reply, encode_request
+
+log = logging.getLogger(__name__)
+
+Answer = Callable[..., Reply]
+_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: see SO_PEERCRED in unix(7)
+_IDLE_SECONDS = 60.0
+
+
+@contextlib.asynccontextmanager
+async def listen_on_nats(link: Link, host: str, answer: Answer) -> AsyncIterator[None]:
+    """Answer requests to this host, by its name and by its kernel's boot id."""
+
+    async def handle(message: Message) -> None:
+        reply = answer(message.data)
+        if message.reply:
+            with contextlib.suppress(Exception):  # the asker has gone, or the link
+                await message.respond(encode_request(reply))
+
+    addresses = [host, *filter(None, [runtime.boot_id()])]
+    subscriptions = [
+        await link.subscribe(subjects.register(address), handle)
+        for address in addresses
+    ]
+    try:
+        yield
+    finally:
+        for subscription in subscriptions:
+            await link.unsubscribe(subscription)
+
+
+@contextlib.asynccontextmanager
+async def listen_on_socket(path: str, answer: Answer) -> AsyncIterator[None]:
+    """Answer requests on a Unix socket: one JSON object a line, one line back.
+
+    Raises:
+        SettingsError: The socket cannot be made; the message says why.
+    """
+
+    async def handle(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        peer_pid = _peer_pid(writer.get_extra_info("socket"))
+        try:
+            while line := await asyncio.wait_for(reader.readline(), _IDLE_SECONDS):
+                reply = answer(line, peer_pid=peer_pid)
+                writer.write(encode_request(reply) + b"\n")
+                await writer.drain()
+        except ValueError:
+            too_long = f"a request is one line of at most {REQUEST_BYTES_MAX} bytes"
+            refusal = Reply(accepted=False, code="message_malformed", reason=too_long)
+            writer.write(encode_request(refusal) + b"\n")
+        except (OSError, asyncio.TimeoutError, asyncio.CancelledError):
+            pass  # the program has gone, or the worker stops
+        finally:
+            writer.close()
+
+    file = Path(path)
+    await _make_way(file)
+    try:
+        server = await asyncio.start_unix_server(handle, file, limit=REQUEST_BYTES_MAX)
+        file.chmod(0o666)  # any user's program may register itself
+    except OSError as exc:
+        raise SettingsError(f"cannot listen on {path}: {exc}") from exc
+    try:
+        yield
+    finally:
+        server.close()
+        with contextlib.suppress(FileNotFoundError):
+            file.unlink()
+
+
+async def _make_way(file: Path) -> None:
+    """Make the folder; remove a socket whose worker has died.
+
+    Raises:
+        SettingsError: Another worker answers on it.
+    """
+    try:
+        file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _, writer = await asyncio.open_unix_connection(file)
+    except FileNotFoundError:
+        return
+    except ConnectionRefusedError:
+        file.unlink(missing_ok=True)
+        return
+    except OSError as exc:
+        raise SettingsError(f"cannot listen on {file}: {exc}") from exc
+    writer.close()
+    raise SettingsError(
+        f"another worker listens on {file}: stop it, or choose another --socket-path"
+    )
+
+
+def _peer_pid(peer: socket.socket) -> int | None:
+    if not hasattr(socket, "SO_PEERCRED"):
+        return None
+    raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(raw)[0]) or None

@@ -1,0 +1,263 @@
+"""The outbox: every message is on disk before it is published, until acknowledged.
+
+A SQLite file in WAL mode. It also keeps what a restarted worker must know: the
+registrations, the last slot published, and the generation. Its methods block; the
+worker calls them in one thread of their own.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from robometrics.errors import OutboxError
+from robometrics.publisher.watchlist import Registration
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+_SHED_TO = 0.95
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS messages(
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, slot INTEGER, subject TEXT, data BLOB);
+CREATE TABLE IF NOT EXISTS registrations(
+    name TEXT, run TEXT, body BLOB, PRIMARY KEY (name, run));
+CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+"""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One message in the outbox."""
+
+    seq: int
+    subject: str
+    data: bytes
+
+
+class Shed(msgspec.Struct, frozen=True):
+    """What a full outbox gave up: the oldest messages."""
+
+    messages: int
+    from_slot: int
+    to_slot: int
+
+
+class Outbox:
+    """The messages of one host that the stream does not have yet."""
+
+    def __init__(self, path: Path, *, max_bytes: int) -> None:
+        """Open *path*, or make it.
+
+        Raises:
+            OutboxError: It cannot be used; the message says why and what to do.
+        """
+        self.path = path
+        self.set_aside: Path | None = None
+        """Where a damaged file went that was found in the way."""
+
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._db = self._open()
+        self.id = self._remembered("id") or secrets.token_hex(6)
+        self._remember(id=self.id)
+        row = self._db.execute(
+            "SELECT count(*), coalesce(sum(length(data)), 0) FROM messages"
+        ).fetchone()
+        self.messages: int = row[0]
+        self.bytes: int = row[1]
+        row = self._db.execute(
+            "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'messages'"
+        ).fetchone()
+        self._seq: int = row[0]
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                return self._connect()
+            except sqlite3.DatabaseError as exc:
+                if isinstance(exc, sqlite3.OperationalError):
+                    raise
+                self._put_aside(exc)
+                return self._connect()
+        except (OSError, sqlite3.Error) as exc:
+            raise OutboxError(
+                f"the outbox {self.path} cannot be written: {exc}; check the disk and "
+                "the rights of this user, or choose another folder with --data-dir"
+            ) from exc
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        try:
+            self._check_version(db)
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=NORMAL")
+            db.executescript(_SCHEMA)
+            db.execute(f"PRAGMA user_version={VERSION}")
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _check_version(self, db: sqlite3.Connection) -> None:
+        found = db.execute("PRAGMA user_version").fetchone()[0]
+        if found > VERSION:
+            raise OutboxError(
+                f"the outbox {self.path} was written by a newer release (format "
+                f"{found}, this one knows {VERSION}): upgrade, or move it away"
+            )
+
+    def _put_aside(self, problem: Exception) -> None:
+        self.set_aside = self.path.with_suffix(f".damaged-{time.time_ns()}")
+        for suffix in ("", "-wal", "-shm"):
+            file = Path(f"{self.path}{suffix}")
+            if file.exists():
+                file.replace(f"{self.set_aside}{suffix}")
+        log.error(
+            "the outbox was damaged (%s); it is kept as %s", problem, self.set_aside
+        )
+
+    def message_id(self, seq: int) -> str:
+        """Return the id by which the stream knows a repeated message."""
+        return f"{self.id}-{seq}"
+
+    def put(
+        self, slot: int, generation: int, messages: Sequence[tuple[str, bytes]]
+    ) -> tuple[list[Row], Shed | None]:
+        """Write *messages* (subject, body) of *slot*, all or none.
+
+        Returns:
+            Them as rows, and what had to go to make room.
+
+        Raises:
+            OutboxError: They are not written: the disk is full or gone.
+        """
+        rows = [
+            Row(self._seq + number, subject, data)
+            for number, (subject, data) in enumerate(messages, 1)
+        ]
+        try:
+            with self._transaction():
+                self._db.executemany(
+                    "INSERT INTO messages VALUES (?, ?, ?, ?)",
+                    [(row.seq, slot, row.subject, row.data) for row in rows],
+                )
+                self._remember(last_slot=slot, generation=generation)
+        except sqlite3.Error as exc:
+            raise OutboxError(f"the outbox {self.path} takes nothing: {exc}") from exc
+        self._seq += len(rows)
+        self.messages += len(rows)
+        self.bytes += sum(len(row.data) for row in rows)
+        return rows, self._shed() if self.bytes > self._max_bytes else None
+
+    def delete(self, seqs: Iterable[int]) -> None:
+        """Remove messages that the stream has acknowledged.
+
+        Raises:
+            OutboxError: They are still there, and will be sent again.
+        """
+        try:
+            with self._transaction():
+                for seq in seqs:
+                    found = self._db.execute(
+                        "DELETE FROM messages WHERE seq = ? RETURNING length(data)",
+                        (seq,),
+                    ).fetchone()
+                    if found is not None:
+                        self.messages -= 1
+                        self.bytes -= found[0]
+        except sqlite3.Error as exc:
+            raise OutboxError(f"the outbox {self.path} takes nothing: {exc}") from exc
+
+    def read(self, after_seq: int, limit: int) -> list[Row]:
+        """Return the oldest messages after *after_seq*."""
+        with self._lock:
+            return [
+                Row(*found)
+                for found in self._db.execute(
+                    "SELECT seq, subject, data FROM messages WHERE seq > ? "
+                    "ORDER BY seq LIMIT ?",
+                    (after_seq, limit),
+                )
+            ]
+
+    def last_slot(self) -> int:
+        """Return the last slot written, 0 if none ever was."""
+        return int(self._remembered("last_slot") or 0)
+
+    def generation(self) -> int:
+        return int(self._remembered("generation") or 0)
+
+    def registrations(self) -> list[Registration]:
+        """Return what was registered, oldest first; what cannot be read is left out."""
+        kept = []
+        for (body,) in self._db.execute(
+            "SELECT body FROM registrations ORDER BY rowid"
+        ):
+            try:
+                kept.append(msgspec.json.decode(body, type=Registration))
+            except msgspec.MsgspecError as exc:
+                log.warning("a registration in %s is unreadable: %s", self.path, exc)
+        return kept
+
+    def keep_registration(self, registration: Registration) -> None:
+        body = msgspec.json.encode(registration)
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO registrations VALUES (?, ?, ?)",
+                (registration.name, registration.run, body),
+            )
+
+    def drop_registration(self, name: str, run: str) -> None:
+        with self._transaction():
+            self._db.execute(
+                "DELETE FROM registrations WHERE name = ? AND run = ?", (name, run)
+            )
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _shed(self) -> Shed:
+        """Give up the oldest messages until there is a little room again."""
+        too_many = self.bytes - int(self._max_bytes * _SHED_TO)
+        freed, last_seq, slots = 0, 0, []
+        for seq, slot, size in self._db.execute(
+            "SELECT seq, slot, length(data) FROM messages ORDER BY seq"
+        ):
+            freed += size
+            last_seq = seq
+            slots.append(slot)
+            if freed >= too_many:
+                break
+        with self._transaction():
+            self._db.execute("DELETE FROM messages WHERE seq <= ?", (last_seq,))
+        self.messages -= len(slots)
+        self.bytes -= freed
+        return Shed(len(slots), min(slots), max(slots))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of the block's writes or none; one thread at a time."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            with self._db:  # commits, or rolls back on an error
+                yield
+
+    def _remember(self, **values: int | str) -> None:
+        self._db.executemany(
+            "INSERT OR REPLACE INTO meta VALUES (?, ?)", list(values.items())
+        )
+
+    def _remembered(self, key: str) -> str | None:
+        row = self._db.execute(
+            "SELECT value FROM meta WHERE key = ?", (key,)
+        ).fetchone()
+        return None if row is None else str(row[0])

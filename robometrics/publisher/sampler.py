@@ -1,0 +1,243 @@
+"""The tick loop: reads every target on a fixed grid, in a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+import msgspec
+
+from robometrics import schema, subjects
+from robometrics.errors import SkipProcessError
+from robometrics.publisher.clock import Clock
+from robometrics.publisher.samplers.host import Value, read_host
+from robometrics.publisher.series import SlotBuffer
+from robometrics.publisher.watchlist import Target, Watchlist
+from robometrics.schema import NS_PER_SECOND
+
+log = logging.getLogger(__name__)
+
+
+class Slot(msgspec.Struct):
+    """One finished slot: its messages, and the targets that ended with it."""
+
+    slot: int
+    generation: int
+    messages: list[tuple[str, bytes]]
+    """Subject and body of each."""
+
+    finished: list[Target]
+    step_ns: int = 0
+    """By how much the wall clock stepped after this slot."""
+
+
+class Sampler(threading.Thread):
+    """Samples until stopped; hands over each slot as soon as it is complete.
+
+    Ticks lie on multiples of the interval, so they neither drift nor bunch: a tick that
+    comes too late is counted and skipped.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        boot: str,
+        watchlist: Watchlist,
+        clock: Clock,
+        *,
+        interval_ns: int,
+        first_slot: int,
+        hand_over: Callable[[Slot], None],
+        gone: Callable[[Target], None],
+        read_self: Callable[[], dict[str, Value]],
+    ) -> None:
+        super().__init__(name="sampler", daemon=True)
+        self.ticks = 0
+        self.ticks_skipped = 0
+        self._host = host
+        self._boot = boot
+        self._watchlist = watchlist
+        self._clock = clock
+        self._interval_ns = interval_ns
+        self._first_ns = first_slot * NS_PER_SECOND
+        self._hand_over = hand_over
+        self._gone = gone
+        self._read_self = read_self
+        self._host_buffer = SlotBuffer()
+        self._slot: int | None = None
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Take no more samples; hand over the slot under way; end."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        now_ns = max(self._clock.now_ns(), self._first_ns)
+        process_ns = _next(now_ns, self._interval_ns)
+        second_ns = _next(now_ns, NS_PER_SECOND)
+        while not self._sleep_until(min(process_ns, second_ns)):
+            now_ns = self._clock.now_ns()
+            ended = None
+            if now_ns // NS_PER_SECOND != self._slot:
+                ended = self._end_slot()
+                if ended is not None and ended.step_ns:
+                    now_ns = self._clock.now_ns()
+                    process_ns = _next(now_ns, self._interval_ns)
+                    second_ns = _next(now_ns, NS_PER_SECOND)
+                self._slot = now_ns // NS_PER_SECOND
+            if now_ns >= process_ns:
+                self.ticks += 1
+                self.ticks_skipped += (now_ns - process_ns) // self._interval_ns
+                process_ns = _next(now_ns, self._interval_ns)
+                self._read_processes(process_ns)
+            if now_ns >= second_ns:
+                self._read_host(now_ns)
+                second_ns = _next(now_ns, NS_PER_SECOND)
+            if ended is not None:
+                self._publish(ended)
+        ended = self._end_slot()
+        if ended is not None:
+            self._publish(ended)
+
+    def _sleep_until(self, at_ns: int) -> bool:
+        """Sleep; return whether to stop."""
+        while True:
+            left_ns = at_ns - self._clock.now_ns()
+            if left_ns <= 0:
+                return self._stopping.is_set()
+            if self._stopping.wait(left_ns / NS_PER_SECOND):
+                return True
+
+    def _end_slot(self) -> _Ended | None:
+        """Take the samples of the slot under way out of the buffers, if there is one.
+
+        Encoding them waits until the tick that begins the next slot has been taken.
+        """
+        if self._slot is None:
+            return None
+        ended = _Ended(self._slot, self._clock.generation)
+        for target in self._watchlist.snapshot:
+            if target.closing:
+                _add_final(target, self._slot)
+                ended.finished.append(target)
+            if target.buffer.offset_ns:
+                ended.taken.append(_Taken(target, *target.buffer.take(self._slot)))
+        if self._host_buffer.offset_ns:
+            ended.taken.append(_Taken(None, *self._host_buffer.take(self._slot)))
+        ended.step_ns = self._clock.check()
+        if ended.step_ns < 0:
+            self._host_buffer.forget_previous()
+            for target in self._watchlist.snapshot:
+                target.buffer.forget_previous()
+        return ended
+
+    def _read_processes(self, next_ns: int) -> None:
+        slot_ns = (self._slot or 0) * NS_PER_SECOND
+        is_last = next_ns >= slot_ns + NS_PER_SECOND
+        now_ns = self._clock.now_ns
+        for target in self._watchlist.snapshot:
+            if target.closing:
+                continue
+            try:
+                offset_ns = now_ns() - slot_ns
+                if offset_ns >= NS_PER_SECOND:
+                    return  # this tick ran over the end of its slot
+                fast = target.reader.fast()
+                target.latest = fast
+                target.buffer.add(
+                    offset_ns,
+                    {
+                        "cpu_time_ns": fast.cpu_time_ns,
+                        "memory_rss_bytes": fast.memory_rss_bytes,
+                    },
+                )
+                if is_last:
+                    target.buffer.set_singles(target.reader.slow())
+            except SkipProcessError:
+                self._gone(target)
+
+    def _read_host(self, now_ns: int) -> None:
+        offset_ns = now_ns - (self._slot or 0) * NS_PER_SECOND
+        self._host_buffer.add(offset_ns, read_host() | self._read_self())
+
+    def _publish(self, ended: _Ended) -> None:
+        messages = [
+            self._message(ended.slot, ended.generation, taken) for taken in ended.taken
+        ]
+        self._hand_over(
+            Slot(
+                ended.slot,
+                ended.generation,
+                messages,
+                finished=ended.finished,
+                step_ns=ended.step_ns,
+            )
+        )
+
+    def _message(self, slot: int, generation: int, taken: _Taken) -> tuple[str, bytes]:
+        target = taken.target
+        if target is None:
+            host_batch = schema.HostBatch(
+                host=self._host,
+                run=self._boot,
+                generation=generation,
+                slot=slot,
+                interval_ns=NS_PER_SECOND,
+                offset_ns=taken.offset_ns,
+                metrics=taken.columns,
+                previous=taken.previous,
+            )
+            return subjects.host_samples(self._host), schema.encode(host_batch)
+        batch = schema.ProcessBatch(
+            host=self._host,
+            process=target.registration.name,
+            pid=target.registration.pid,
+            run=target.run,
+            generation=generation,
+            slot=slot,
+            interval_ns=self._interval_ns,
+            offset_ns=taken.offset_ns,
+            metrics=taken.columns,
+            previous=taken.previous,
+        )
+        return target.subject, schema.encode(batch)
+
+
+class _Taken(msgspec.Struct):
+    """What one buffer held at the end of a slot."""
+
+    target: Target | None
+    """``None``: the host."""
+
+    offset_ns: list[int]
+    columns: dict[str, list[Value]]
+    previous: schema.Previous | None
+
+
+class _Ended(msgspec.Struct):
+    """A slot that is over and not yet encoded."""
+
+    slot: int
+    generation: int
+    taken: list[_Taken] = []
+    finished: list[Target] = []
+    step_ns: int = 0
+
+
+def _next(now_ns: int, interval_ns: int) -> int:
+    return (now_ns // interval_ns + 1) * interval_ns
+
+
+def _add_final(target: Target, slot: int) -> None:
+    """Add the reading taken at the exit, the last one of this run."""
+    if target.final is None:
+        return
+    at_ns, cpu_time_ns = target.final
+    offsets = target.buffer.offset_ns
+    earliest_ns = offsets[-1] + 1 if offsets else 0
+    offset_ns = max(at_ns - slot * NS_PER_SECOND, earliest_ns)
+    if offset_ns < NS_PER_SECOND:
+        target.buffer.add(
+            offset_ns, {"cpu_time_ns": cpu_time_ns, "memory_rss_bytes": None}
+        )

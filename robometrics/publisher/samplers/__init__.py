@@ -1,0 +1,1 @@
+"""Reading the operating system: one module for each thing that is measured."""

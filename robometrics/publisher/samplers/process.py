@@ -1,0 +1,191 @@
+"""One process, read the cheap way Linux has, or with psutil elsewhere.
+
+CPU time comes from the process's CPU clock (``clock_getcpuclockid``, ns, all threads),
+the rest by ``pread`` on descriptors of ``/proc`` opened once. The clock goes by pid
+number alone; a read of the descriptor in the same tick fails with ESRCH once the
+process is gone, and so guards it against a reused pid.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import psutil
+
+from robometrics.errors import ProcessDeniedError, ProcessGoneError
+
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_NS_PER_SECOND = 1_000_000_000
+_LINUX: bool = sys.platform == "linux"
+
+
+class Fast(NamedTuple):
+    """What is read at every tick."""
+
+    cpu_time_ns: int
+    memory_rss_bytes: int | None
+    """``None`` once the process has ended: its memory is gone before its clock."""
+
+
+class ProcessReader(Protocol):
+    """Reads one process; it stays the same process for the reader's whole life."""
+
+    def fast(self) -> Fast:
+        """Read CPU and memory; ``ProcessGoneError`` once the process is gone."""
+
+    def slow(self) -> dict[str, int]:
+        """Read what is worth reading once a second: name to value."""
+
+    def final_cpu_time_ns(self) -> int | None:
+        """Return the CPU time of a process that ended and is not yet reaped."""
+
+    def close(self) -> None:
+        """Give back what the reader holds."""
+
+
+def open_process(pid: int, start_ticks: int) -> ProcessReader:
+    """Return a reader of the process *pid* that started at *start_ticks*.
+
+    Raises:
+        ProcessGoneError: There is no such process (any more).
+        ProcessDeniedError: The worker's user may not read it.
+    """
+    if _LINUX:
+        return LinuxProcess(pid, start_ticks)
+    return PortableProcess(pid)
+
+
+def parse_stat(stat: bytes) -> dict[str, int]:
+    """Return the counts in ``/proc/PID/stat`` (see proc(5)).
+
+    The name in it may hold any byte, so the fields count from its last bracket.
+    """
+    fields = stat[stat.rindex(b")") + 2 :].split(b" ", 20)
+    return {
+        "minor_faults_total": int(fields[7]),
+        "major_faults_total": int(fields[9]),
+        "thread_count": int(fields[17]),
+    }
+
+
+def parse_io(io: bytes) -> dict[str, int]:
+    """Return the bytes in ``/proc/PID/io`` that reached or left storage."""
+    values = dict(line.split(b": ") for line in io.splitlines())
+    return {
+        "io_read_bytes_total": int(values[b"read_bytes"]),
+        "io_write_bytes_total": int(values[b"write_bytes"]),
+    }
+
+
+class LinuxProcess:
+    """Reads through the CPU clock and cached descriptors."""
+
+    def __init__(self, pid: int, start_ticks: int) -> None:
+        self.pid = pid
+        self._clock = (~pid << 3) | 2  # CPUCLOCK_SCHED, as clock_getcpuclockid(3)
+        self._descriptors: list[int] = []
+        try:
+            self._statm = self._open("statm")
+            self._stat = self._open("stat")
+            stat = os.pread(self._stat, 1024, 0)
+        except PermissionError as exc:
+            self.close()
+            raise ProcessDeniedError(pid) from exc
+        except OSError as exc:
+            self.close()
+            raise ProcessGoneError(pid) from exc
+        if int(stat[stat.rindex(b")") + 2 :].split(b" ", 20)[19]) != start_ticks:
+            self.close()
+            raise ProcessGoneError(pid)
+        self._io: int | None = None
+        with suppress(OSError):  # only the owner and root may read io
+            self._io = self._open("io")
+
+    def _open(self, name: str) -> int:
+        descriptor = os.open(f"/proc/{self.pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+        self._descriptors.append(descriptor)
+        return descriptor
+
+    def fast(self) -> Fast:
+        try:
+            cpu_time_ns = time.clock_gettime_ns(self._clock)
+            statm = os.pread(self._statm, 64, 0)
+        except OSError as exc:
+            raise ProcessGoneError(self.pid) from exc
+        pages = int(statm.split(b" ", 2)[1])
+        return Fast(cpu_time_ns, pages * _PAGE_BYTES or None)
+
+    def slow(self) -> dict[str, int]:
+        try:
+            values = parse_stat(os.pread(self._stat, 1024, 0))
+        except OSError as exc:
+            raise ProcessGoneError(self.pid) from exc
+        if self._io is not None:
+            try:
+                values |= parse_io(os.pread(self._io, 512, 0))
+            except OSError:
+                self._io = None  # it changed its user; what it may not show stays out
+        return values
+
+    def final_cpu_time_ns(self) -> int | None:
+        try:
+            return self.fast().cpu_time_ns
+        except ProcessGoneError:
+            return None
+
+    def close(self) -> None:
+        while self._descriptors:
+            os.close(self._descriptors.pop())
+
+
+class PortableProcess:
+    """Reads with psutil, where there is no ``/proc``."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        try:
+            self._process = psutil.Process(pid)
+        except psutil.NoSuchProcess as exc:
+            raise ProcessGoneError(pid) from exc
+
+    def fast(self) -> Fast:
+        try:
+            with self._process.oneshot():
+                times = self._process.cpu_times()
+                memory = self._process.memory_info()
+        except psutil.NoSuchProcess as exc:
+            raise ProcessGoneError(self.pid) from exc
+        except psutil.AccessDenied as exc:
+            raise ProcessDeniedError(self.pid) from exc
+        cpu_time_ns = round((times.user + times.system) * _NS_PER_SECOND)
+        return Fast(cpu_time_ns, memory.rss or None)
+
+    def slow(self) -> dict[str, int]:
+        try:
+            return {"thread_count": self._process.num_threads()}
+        except psutil.NoSuchProcess as exc:
+            raise ProcessGoneError(self.pid) from exc
+        except psutil.AccessDenied:
+            return {}
+
+    def final_cpu_time_ns(self) -> int | None:
+        with suppress(ProcessGoneError, ProcessDeniedError):
+            return self.fast().cpu_time_ns
+        return None
+
+    def close(self) -> None:
+        return None
+
+
+def command_line(pid: int) -> str:
+    """Return the command line of *pid*, for people; empty if it may not be read."""
+    try:
+        raw = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return ""
+    return raw.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")[:1_000]

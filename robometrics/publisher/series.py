@@ -1,0 +1,70 @@
+"""The samples of one run, or of the host, gathered slot by slot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from robometrics import metrics
+from robometrics.schema import NS_PER_SECOND, Previous
+
+_PREVIOUS_MAX_NS = 3600 * NS_PER_SECOND
+
+Value = int | float | None
+
+
+class SlotBuffer:
+    """Columns of the slot that is under way, and the counters before it."""
+
+    __slots__ = ("_columns", "_previous", "_singles", "offset_ns")
+
+    def __init__(self) -> None:
+        self.offset_ns: list[int] = []
+        self._columns: dict[str, list[Value]] = {}
+        self._singles: Mapping[str, Value] = {}
+        self._previous: tuple[int, dict[str, int]] | None = None
+
+    def add(self, offset_ns: int, values: Mapping[str, Value]) -> None:
+        """Append one sample; the same names must come at every tick of a slot."""
+        self.offset_ns.append(offset_ns)
+        for key, value in values.items():
+            column = self._columns.get(key)
+            if column is None:
+                column = self._columns[key] = []
+            column.append(value)
+
+    def set_singles(self, values: Mapping[str, Value]) -> None:
+        """Keep what is read once a slot, at its last tick."""
+        self._singles = values
+
+    def take(
+        self, slot: int
+    ) -> tuple[list[int], dict[str, list[Value]], Previous | None]:
+        """Return offsets, columns and previous counters of *slot*, and begin anew."""
+        offsets, columns = self.offset_ns, dict(self._columns)
+        for key, value in self._singles.items():
+            columns[key] = [value]
+        previous = self._previous_of(slot)
+
+        counters = dict(self._previous[1]) if self._previous else {}
+        for key, column in columns.items():
+            last = column[-1]
+            if isinstance(last, int) and metrics.describe(key).kind == "counter":
+                counters[key] = last
+        self._previous = (slot * NS_PER_SECOND + offsets[-1], counters)
+        self.offset_ns = []
+        self._columns = {}
+        self._singles = {}
+        return offsets, columns, previous
+
+    def forget_previous(self) -> None:
+        """Break the chain: time stepped back, so no distance is known."""
+        self._previous = None
+
+    def _previous_of(self, slot: int) -> Previous | None:
+        if self._previous is None:
+            return None
+        at_ns, counters = self._previous
+        offset_ns = at_ns - slot * NS_PER_SECOND
+        if not -_PREVIOUS_MAX_NS <= offset_ns < 0:
+            return None
+        return Previous(offset_ns=offset_ns, counters=counters)

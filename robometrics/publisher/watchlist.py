@@ -1,0 +1,131 @@
+"""Which processes are measured, under which names."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import msgspec
+
+from robometrics import runtime
+from robometrics.errors import RegistrationRefusedError, SkipProcessError
+from robometrics.publisher.samplers.process import (
+    Fast,
+    ProcessReader,
+    command_line,
+    open_process,
+)
+from robometrics.publisher.series import SlotBuffer
+from robometrics.subjects import process_samples
+
+log = logging.getLogger(__name__)
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True):
+    """What must be known to find a process again after the worker restarts."""
+
+    name: str
+    pid: int
+    start_ticks: int
+    boot_id: str
+    tags: dict[str, str] = {}
+
+    @property
+    def run(self) -> str:
+        """The id of this incarnation, unique on its host for ever."""
+        return run_id(self.boot_id, self.pid, self.start_ticks)
+
+
+def run_id(boot_id: str, pid: int, start_ticks: int) -> str:
+    return f"{boot_id.replace('-', '')[:12]}-{pid}-{start_ticks}"
+
+
+class Target:
+    """One registered run: its reader and the slot that is under way."""
+
+    def __init__(self, host: str, registration: Registration) -> None:
+        self.registration = registration
+        self.run = registration.run
+        self.subject = process_samples(host, registration.name)
+        self.command = command_line(registration.pid)
+        self.reader: ProcessReader = open_process(
+            registration.pid, registration.start_ticks
+        )
+        self.buffer = SlotBuffer()
+        self.latest: Fast | None = None
+        self.closing = False
+        """It ended or was unregistered: it goes once its slot is published."""
+
+        self.final: tuple[int, int] | None = None
+        """Time (ns since the epoch) and CPU time of the last reading, at its exit."""
+
+
+class Watchlist:
+    """The targets. Changed by the event loop, read by the sampler thread."""
+
+    def __init__(self, host: str, max_processes: int) -> None:
+        self._host = host
+        self._max_processes = max_processes
+        self._targets: dict[tuple[str, str], Target] = {}
+        self.snapshot: tuple[Target, ...] = ()
+        """All targets; replaced as a whole, so that the sampler needs no lock."""
+
+    def __iter__(self) -> Iterator[Target]:
+        return (target for target in self.snapshot if not target.closing)
+
+    def add(self, registration: Registration) -> tuple[Target, bool]:
+        """Watch a process; return its target and whether it is new.
+
+        Raises:
+            RegistrationRefusedError: It is gone, not readable, or one too many.
+        """
+        key = (registration.name, registration.run)
+        known = self._targets.get(key)
+        if known is not None and known.final is None:
+            was_closing, known.closing = known.closing, False
+            known.registration = registration
+            return known, was_closing
+        if len(self._targets) >= self._max_processes:
+            raise RegistrationRefusedError(
+                f"{self._max_processes} processes are registered already; raise "
+                "max_processes in the worker's settings"
+            )
+        try:
+            target = Target(self._host, registration)
+        except SkipProcessError as exc:
+            raise RegistrationRefusedError(str(exc)) from exc
+        self._targets[key] = target
+        self._publish()
+        return target, True
+
+    def of_pid(self, pid: int, name: str | None = None) -> list[Target]:
+        return [
+            target
+            for target in self
+            if target.registration.pid == pid
+            and name in (None, target.registration.name)
+        ]
+
+    def remove(self, target: Target) -> None:
+        """Forget a target whose last slot is published."""
+        key = (target.registration.name, target.run)
+        if self._targets.get(key) is target:
+            del self._targets[key]
+            self._publish()
+        target.reader.close()
+
+    def restore(self, registrations: list[Registration]) -> list[Target]:
+        """Watch again what a former worker watched and still runs; return it."""
+        boot_id = runtime.boot_id()
+        restored = []
+        for registration in registrations:
+            if registration.boot_id != boot_id:
+                continue
+            try:
+                restored.append(self.add(registration)[0])
+            except RegistrationRefusedError as exc:
+                log.info("%s is not restored: %s", registration.name, exc)
+        return restored
+
+    def _publish(self) -> None:
+        self.snapshot = tuple(self._targets.values())

@@ -1,0 +1,159 @@
+"""Samples as they came: one document per batch, written once however often sent."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from bson.binary import Binary
+from pymongo.errors import BulkWriteError
+
+from robometrics.errors import DiscardMessageError
+from robometrics.schema import (
+    AnyBatch,
+    GpuBatch,
+    HostBatch,
+    Previous,
+    ProcessBatch,
+)
+from robometrics.store import columns
+from robometrics.store.driver import Database
+from robometrics.store.failures import DUPLICATE_KEY, failed_operations, translated
+from robometrics.store.keys import (
+    Series,
+    document_id,
+    id_range,
+    run_digest,
+    series_digest,
+)
+
+COLLECTION = "batches"
+_READ_DOCUMENTS = 500  # larger answers are decoded on the event loop in one go
+
+
+def batch_id(batch: AnyBatch) -> Binary:
+    """Return the id that any copy of *batch* has."""
+    return document_id(
+        series_digest(batch.host, batch.kind, batch.name),
+        batch.slot,
+        run_digest(batch.run, batch.generation),
+    )
+
+
+class Batches:
+    """The batches in one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._collection = database[COLLECTION]
+
+    async def insert(self, batches: Sequence[AnyBatch]) -> dict[int, str]:
+        """Store *batches*; those already there are left as they are.
+
+        Returns:
+            Position and reason of each batch the database will never take.
+
+        Raises:
+            RetryLaterError: Some may not be stored; insert them all again.
+        """
+        documents = [_to_document(batch) for batch in batches]
+        try:
+            with translated():
+                try:
+                    await self._collection.insert_many(documents, ordered=False)
+                except BulkWriteError as exc:
+                    return _refused(exc)
+        except OverflowError as exc:  # bounded by the schema; a bug if it happens
+            raise DiscardMessageError(str(exc)) from exc
+        return {}
+
+    async def read(
+        self, series: Series, start: int, stop: int
+    ) -> AsyncIterator[AnyBatch]:
+        """Yield the batches of one series with ``start <= slot < stop``, by slot."""
+        wanted = {"_id": id_range(series_digest(*series), start, stop)}
+        with translated():
+            cursor = self._collection.find(wanted, batch_size=_READ_DOCUMENTS)
+            async for document in cursor:
+                yield _from_document(document)
+
+
+def _refused(exc: BulkWriteError) -> dict[int, str]:
+    return {
+        index: str(error.get("errmsg", ""))[:300]
+        for index, error in failed_operations(exc).items()
+        if error["code"] != DUPLICATE_KEY
+    }
+
+
+def _to_document(batch: AnyBatch) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "_id": batch_id(batch),
+        "host": batch.host,
+        "kind": batch.kind,
+        "name": batch.name,
+        "run": batch.run,
+        "generation": batch.generation,
+        "slot": datetime.fromtimestamp(batch.slot, timezone.utc),
+        "count": len(batch.offset_ns),
+        "interval_ns": batch.interval_ns,
+        "offset_ns": Binary(columns.pack(batch.offset_ns)),
+        "metrics": {
+            key: values[0] if len(values) == 1 else Binary(columns.pack(values))
+            for key, values in batch.metrics.items()
+        },
+        "summary": {
+            key: _summary(values)
+            for key, values in batch.metrics.items()
+            if len(values) > 1
+        },
+    }
+    if batch.previous is not None:
+        document["previous"] = {
+            "offset_ns": batch.previous.offset_ns,
+            "counters": batch.previous.counters,
+        }
+    if isinstance(batch, ProcessBatch):
+        document["pid"] = batch.pid
+    elif isinstance(batch, GpuBatch):
+        document["uuid"] = batch.uuid
+    return document
+
+
+def _summary(values: Sequence[Any]) -> dict[str, Any]:
+    """Return what people want to see who look with MongoDB's own tools."""
+    present = [value for value in values if value is not None]
+    if not present:
+        return {}
+    return {
+        "first": present[0],
+        "last": present[-1],
+        "min": min(present),
+        "max": max(present),
+    }
+
+
+def _from_document(document: dict[str, Any]) -> AnyBatch:
+    previous = document.get("previous")
+    common: dict[str, Any] = {
+        "host": document["host"],
+        "run": document["run"],
+        "generation": document["generation"],
+        "slot": round(document["slot"].timestamp()),
+        "interval_ns": document["interval_ns"],
+        "offset_ns": columns.unpack(document["offset_ns"]),
+        "metrics": {
+            key: columns.unpack(value) if isinstance(value, bytes) else [value]
+            for key, value in document["metrics"].items()
+        },
+        "previous": Previous(**previous) if previous else None,
+    }
+    match document["kind"]:
+        case "process":
+            return ProcessBatch(process=document["name"], pid=document["pid"], **common)
+        case "gpu":
+            return GpuBatch(
+                index=int(document["name"]), uuid=document["uuid"], **common
+            )
+        case _:
+            return HostBatch(**common)

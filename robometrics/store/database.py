@@ -1,0 +1,77 @@
+"""The store as a whole: its collections, made once, and whether it answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from pymongo.errors import CollectionInvalid, OperationFailure
+
+from robometrics.store import batches, dead_letters, fleet, rollups
+from robometrics.store.driver import Database, open_database
+from robometrics.store.failures import translated
+
+_NAMESPACE_EXISTS = 48
+
+
+class Store:
+    """What the consumers write and the API reads. Use ``open_store``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.batches = batches.Batches(database)
+        self.rollups = rollups.Rollups(database)
+        self.fleet = fleet.Fleet(database)
+        self.dead_letters = dead_letters.DeadLetters(database)
+
+    async def prepare(self) -> None:
+        """Create what is not there yet; safe to repeat, and in parallel.
+
+        Raises:
+            RetryLaterError: The database is away.
+            SettingsError: Its URL is wrong.
+        """
+        with translated():
+            for name in (batches.COLLECTION, *rollups.COLLECTIONS.values()):
+                await self._create_clustered(name)
+            for name, key in (*fleet.INDEXES, *dead_letters.INDEXES):
+                await self._database[name].create_index(key)
+
+    async def ping(self) -> None:
+        """Check that the database answers.
+
+        Raises:
+            RetryLaterError: It does not.
+        """
+        with translated():
+            await self._database.command("ping")
+
+    async def _create_clustered(self, name: str) -> None:
+        options: dict[str, Any] = {
+            "clusteredIndex": {"key": {"_id": 1}, "unique": True},
+            "storageEngine": {"wiredTiger": {"configString": "block_compressor=zstd"}},
+        }
+        try:
+            await self._database.create_collection(name, **options)
+        except CollectionInvalid:
+            return
+        except OperationFailure as exc:
+            if exc.code != _NAMESPACE_EXISTS:
+                raise
+
+
+@asynccontextmanager
+async def open_store(url: str, database: str) -> AsyncIterator[Store]:
+    """Yield the store in *database* at *url*; it does not wait for the server.
+
+    Raises:
+        SettingsError: *url* is wrong.
+    """
+    with translated():
+        opened = open_database(url, database)
+        found = await opened.__aenter__()
+    try:
+        yield Store(found)
+    finally:
+        await opened.__aexit__(None, None, None)

@@ -1,0 +1,44 @@
+"""Translate the driver's errors into what the caller can do about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pymongo.errors import (
+    BulkWriteError,
+    ConfigurationError,
+    InvalidURI,
+    PyMongoError,
+)
+
+from robometrics.errors import RetryLaterError, SettingsError
+
+DUPLICATE_KEY = 11000
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn driver errors into ``RetryLaterError``; a wrong URL into ``SettingsError``.
+
+    A full disk, a lost primary, a time-out: each may pass, and every write here is
+    safe to repeat.
+    """
+    try:
+        yield
+    except (InvalidURI, ConfigurationError) as exc:
+        raise SettingsError(f"mongo_url: {exc}") from exc
+    except PyMongoError as exc:
+        raise RetryLaterError(f"MongoDB: {str(exc)[:300]}") from exc
+
+
+def failed_operations(exc: BulkWriteError) -> dict[int, dict[str, Any]]:
+    """Return the failed operations of a bulk write by their position.
+
+    Raises:
+        RetryLaterError: Some write was not confirmed by a majority.
+    """
+    if problems := exc.details.get("writeConcernErrors"):
+        raise RetryLaterError(f"MongoDB: not confirmed: {problems[0]}") from exc
+    return {error["index"]: error for error in exc.details.get("writeErrors", [])}

@@ -1,0 +1,312 @@
+"""Who was seen when: hosts, processes and their runs, from batches and events.
+
+Every update commutes (``$min``, ``$max``, or a value that never changes), so late and
+repeated messages leave the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+import msgspec
+from pymongo import ASCENDING, DESCENDING, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from robometrics.errors import RetryLaterError
+from robometrics.schema import AnyBatch, Event, ProcessBatch
+from robometrics.store.driver import Database
+from robometrics.store.failures import DUPLICATE_KEY, failed_operations, translated
+from robometrics.subjects import escape
+
+INDEXES: tuple[tuple[str, list[tuple[str, int]]], ...] = (
+    ("processes", [("host", ASCENDING)]),
+    ("runs", [("host", ASCENDING), ("process", ASCENDING), ("last_slot", DESCENDING)]),
+    ("events", [("host", ASCENDING), ("at", DESCENDING)]),
+)
+_REFRESH_SLOTS = 5
+_REMEMBERED_MAX = 100_000
+
+
+class HostRow(msgspec.Struct, kw_only=True):
+    """One host; slots are seconds since the Unix epoch."""
+
+    host: str
+    first_slot: int
+    last_slot: int
+    process_count: int = 0
+
+
+class ProcessRow(msgspec.Struct, kw_only=True):
+    """One process name on a host, with its latest run."""
+
+    host: str
+    process: str
+    first_slot: int
+    last_slot: int
+    run: str
+    pid: int
+
+
+class RunRow(msgspec.Struct, kw_only=True):
+    """One incarnation of a process; times in ns since the Unix epoch."""
+
+    host: str
+    process: str
+    run: str
+    pid: int = 0
+    first_slot: int | None = None
+    last_slot: int | None = None
+    started_at_ns: int | None = None
+    registered_ns: int = 0
+    ended_ns: int | None = None
+    end: str | None = None
+    """``exited`` or ``unregistered``; ``None`` while it goes on."""
+
+    exit_code: int | None = None
+    command: str = ""
+    tags: dict[str, str] = {}
+
+
+class Fleet:
+    """Hosts, processes, runs and events in one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._hosts = database["hosts"]
+        self._processes = database["processes"]
+        self._runs = database["runs"]
+        self._events = database["events"]
+        self._written: dict[tuple[str, str, str], tuple[int, int]] = {}
+
+    async def see(self, batches: Iterable[AnyBatch]) -> None:
+        """Note that the runs in *batches* were alive then, five seconds coarse.
+
+        Raises:
+            RetryLaterError: It may not be noted; see them again.
+        """
+        seen: dict[tuple[str, str, str], list[AnyBatch]] = {}
+        for batch in batches:
+            low, high = self._written.get(_identity(batch), (0, -1))
+            if not low <= batch.slot < high + _REFRESH_SLOTS:
+                seen.setdefault(_identity(batch), []).append(batch)
+        if not seen:
+            return
+
+        hosts, processes, runs = [], [], []
+        for found in seen.values():
+            first = min(found, key=lambda batch: batch.slot)
+            last = max(found, key=lambda batch: batch.slot)
+            span = {
+                "$min": {"first_slot": first.slot},
+                "$max": {"last_slot": last.slot},
+            }
+            hosts.append(_see_host(last, span))
+            if isinstance(last, ProcessBatch):
+                processes.append(_see_process(last, span))
+                runs.append(_see_run(last, span))
+        await _apply(self._hosts, hosts)
+        await _apply(self._processes, processes)
+        await _apply(self._runs, runs)
+
+        if len(self._written) > _REMEMBERED_MAX:
+            self._written.clear()
+        for identity, found in seen.items():
+            slots = [batch.slot for batch in found]
+            low, high = self._written.get(identity, (slots[0], slots[0]))
+            self._written[identity] = (min(low, *slots), max(high, *slots))
+
+    async def record(self, events: Sequence[Event]) -> None:
+        """Keep *events*, and what they say of a run.
+
+        Raises:
+            RetryLaterError: Some may not be kept; record them all again.
+        """
+        documents = [
+            {
+                "_id": event.id,
+                "at": datetime.fromtimestamp(event.at_ns / 1e9, timezone.utc),
+                **{
+                    field: value
+                    for field, value in msgspec.structs.asdict(event).items()
+                    if value is not None and field != "id"
+                },
+            }
+            for event in events
+        ]
+        if not documents:
+            return
+        with translated():
+            try:
+                await self._events.insert_many(documents, ordered=False)
+            except BulkWriteError as exc:
+                failed_operations(exc)
+        await _apply(
+            self._runs,
+            [
+                UpdateOne({"_id": _run_id(event)}, change, upsert=True)
+                for event in events
+                if (change := _run_change(event)) is not None
+            ],
+        )
+
+    async def hosts(self) -> list[HostRow]:
+        with translated():
+            found = [row async for row in self._hosts.find({}).sort("_id")]
+            counts: dict[str, int] = {}
+            async for row in self._processes.find({}, {"host": 1}):
+                counts[row["host"]] = counts.get(row["host"], 0) + 1
+        return [
+            HostRow(
+                host=row["host"],
+                first_slot=row["first_slot"],
+                last_slot=row["last_slot"],
+                process_count=counts.get(row["host"], 0),
+            )
+            for row in found
+        ]
+
+    async def knows_host(self, host: str) -> bool:
+        with translated():
+            return await self._hosts.find_one({"_id": escape(host)}) is not None
+
+    async def processes(self, host: str | None = None) -> list[ProcessRow]:
+        """Return the processes of *host*, or of all hosts, by host and name."""
+        with translated():
+            cursor = self._processes.find({} if host is None else {"host": host})
+            return [
+                ProcessRow(
+                    host=row["host"],
+                    process=row["process"],
+                    first_slot=row["first_slot"],
+                    last_slot=row["last_slot"],
+                    run=row["current"]["run"],
+                    pid=row["current"]["pid"],
+                )
+                async for row in cursor.sort("_id")
+            ]
+
+    async def runs(
+        self, host: str, process: str | None = None, *, limit: int
+    ) -> list[RunRow]:
+        """Return the newest *limit* runs on *host*, newest first."""
+        wanted = {"host": host, **({"process": process} if process else {})}
+        with translated():
+            cursor = self._runs.find(wanted).sort("last_slot", DESCENDING).limit(limit)
+            return [_run_row(row) async for row in cursor]
+
+    async def runs_of(self, rows: Sequence[ProcessRow]) -> dict[str, RunRow]:
+        """Return the latest run of each of *rows*, by ``row.host/process``."""
+        ids = [_joined(row.host, row.process, row.run) for row in rows]
+        with translated():
+            cursor = self._runs.find({"_id": {"$in": ids}})
+            found = [_run_row(row) async for row in cursor]
+        return {_joined(run.host, run.process): run for run in found}
+
+
+def process_key(row: ProcessRow) -> str:
+    """Return the key of *row* in the answer of ``runs_of``."""
+    return _joined(row.host, row.process)
+
+
+def _identity(batch: AnyBatch) -> tuple[str, str, str]:
+    return batch.host, batch.name, batch.run
+
+
+def _joined(*names: str) -> str:
+    return "/".join(escape(name) for name in names)
+
+
+def _see_host(batch: AnyBatch, span: dict[str, Any]) -> UpdateOne:
+    return UpdateOne(
+        {"_id": escape(batch.host)},
+        {**span, "$setOnInsert": {"host": batch.host}},
+        upsert=True,
+    )
+
+
+def _see_process(batch: ProcessBatch, span: dict[str, Any]) -> UpdateOne:
+    current = {"slot": batch.slot, "run": batch.run, "pid": batch.pid}
+    return UpdateOne(
+        {"_id": _joined(batch.host, batch.process)},
+        {
+            "$min": span["$min"],
+            "$max": {**span["$max"], "current": current},
+            "$setOnInsert": {"host": batch.host, "process": batch.process},
+        },
+        upsert=True,
+    )
+
+
+def _see_run(batch: ProcessBatch, span: dict[str, Any]) -> UpdateOne:
+    names = {"host": batch.host, "process": batch.process, "run": batch.run}
+    return UpdateOne(
+        {"_id": _joined(batch.host, batch.process, batch.run)},
+        {**span, "$set": {**names, "pid": batch.pid}},
+        upsert=True,
+    )
+
+
+def _run_id(event: Event) -> str:
+    return _joined(event.host, event.process or "-", event.run or "-")
+
+
+def _run_change(event: Event) -> dict[str, Any] | None:
+    if event.process is None or event.run is None:
+        return None
+    names = {"host": event.host, "process": event.process, "run": event.run}
+    if event.event == "registered":
+        facts = {
+            "pid": event.pid,
+            "started_at_ns": event.started_at_ns,
+            "command": event.command or "",
+            "tags": event.tags or {},
+        }
+        return {
+            "$set": {**names, **facts},
+            "$max": {"registered_ns": event.at_ns},
+        }
+    if event.event in ("exited", "unregistered"):
+        ended = {"at_ns": event.at_ns, "how": event.event, "code": event.exit_code}
+        return {"$set": names, "$max": {"ended": ended}}
+    return None
+
+
+def _run_row(row: dict[str, Any]) -> RunRow:
+    ended = row.get("ended")
+    registered_ns = row.get("registered_ns", 0)
+    if ended is not None and ended["at_ns"] < registered_ns:
+        ended = None  # it was registered again after that
+    return RunRow(
+        host=row["host"],
+        process=row["process"],
+        run=row["run"],
+        pid=row.get("pid") or 0,
+        first_slot=row.get("first_slot"),
+        last_slot=row.get("last_slot"),
+        started_at_ns=row.get("started_at_ns"),
+        registered_ns=registered_ns,
+        ended_ns=ended["at_ns"] if ended else None,
+        end=ended["how"] if ended else None,
+        exit_code=ended["code"] if ended else None,
+        command=row.get("command", ""),
+        tags=row.get("tags", {}),
+    )
+
+
+async def _apply(collection: Any, updates: list[UpdateOne]) -> None:
+    """Upsert; two writers that create the same row race, and the loser tries again."""
+    todo = updates
+    while todo:
+        with translated():
+            try:
+                await collection.bulk_write(todo, ordered=False)
+            except BulkWriteError as exc:
+                failed = failed_operations(exc)
+                for error in failed.values():
+                    if error["code"] != DUPLICATE_KEY:
+                        problem = f"MongoDB: {error.get('errmsg')}"
+                        raise RetryLaterError(problem) from exc
+                todo = [todo[index] for index in failed]
+            else:
+                return

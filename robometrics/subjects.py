@@ -1,0 +1,88 @@
+"""NATS subjects, and how names become tokens in them.
+
+A host or process may have any name; a token may not. ``escape`` keeps
+``A-Z a-z 0-9 _ -`` and writes every other byte of the UTF-8 form as ``=XX``, which
+is also legal in stream, consumer and key names, and as a MongoDB field name.
+"""
+
+from __future__ import annotations
+
+import re
+
+from robometrics.errors import InvalidNameError
+
+PREFIX = "robometrics.v1"
+SAMPLES = f"{PREFIX}.samples.>"
+EVENTS = f"{PREFIX}.events.>"
+
+TOKEN_BYTES_MAX = 100
+
+_TOKEN = re.compile(r"(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")
+_UNSAFE = re.compile(rb"[^A-Za-z0-9_-]")
+_ESCAPED = re.compile(rb"=([0-9A-F]{2})")
+
+
+def escape(name: str) -> str:
+    """Return *name* as one subject token, at most 100 bytes long.
+
+    Raises:
+        InvalidNameError: *name* is empty, too long, or not valid Unicode.
+    """
+    try:
+        raw = name.encode()
+    except UnicodeEncodeError as exc:
+        raise InvalidNameError(f"{name!r} is not valid Unicode") from exc
+
+    token = _UNSAFE.sub(lambda found: b"=%02X" % found[0][0], raw).decode()
+    if not token:
+        raise InvalidNameError("a name must not be empty")
+    if len(token) > TOKEN_BYTES_MAX:
+        raise InvalidNameError(
+            f"{name[:40]!r}… is too long: {len(token)} bytes as a subject token, "
+            f"at most {TOKEN_BYTES_MAX} are allowed"
+        )
+    return token
+
+
+def unescape(token: str) -> str:
+    """Return the name that ``escape`` made *token* of.
+
+    Raises:
+        InvalidNameError: *token* was not made by ``escape``.
+    """
+    if not _TOKEN.fullmatch(token):
+        raise InvalidNameError(f"{token[:120]!r} is not an escaped name")
+    raw = _ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), token.encode())
+    try:
+        name = raw.decode()
+    except UnicodeDecodeError as exc:
+        raise InvalidNameError(f"{token[:120]!r} is not valid UTF-8") from exc
+    if escape(name) != token:
+        raise InvalidNameError(f"{token[:120]!r} is not in its shortest form")
+    return name
+
+
+def process_samples(host: str, process: str) -> str:
+    return f"{PREFIX}.samples.{escape(host)}.process.{escape(process)}"
+
+
+def host_samples(host: str) -> str:
+    return f"{PREFIX}.samples.{escape(host)}.host"
+
+
+def gpu_samples(host: str, index: int) -> str:
+    return f"{PREFIX}.samples.{escape(host)}.gpu.{index}"
+
+
+def all_samples_of(host: str) -> str:
+    """Return the pattern of every sample subject of *host*."""
+    return f"{PREFIX}.samples.{escape(host)}.>"
+
+
+def events(host: str) -> str:
+    return f"{PREFIX}.events.{escape(host)}"
+
+
+def register(address: str) -> str:
+    """Return where a worker takes requests; *address* is its host or boot id."""
+    return f"{PREFIX}.register.{escape(address)}"

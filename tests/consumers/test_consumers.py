@@ -1,0 +1,125 @@
+"""What a consumer stores, what it acknowledges, and what it sets aside."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+from builders import SLOT, event, host_batch, process_batch
+
+from robometrics import subjects
+from robometrics.broker import AckedPublisher, Link, Puller
+from robometrics.consumers.persist import persist
+from robometrics.consumers.rollup import rollup
+from robometrics.schema import encode
+from robometrics.store import Series, Store
+
+PLANNER = Series("robot", "process", "planner")
+
+
+async def publish(link: Link, *messages: tuple[str, bytes]) -> None:
+    async with AckedPublisher.open(link, max_in_flight=64) as publisher:
+        for number, (subject, data) in enumerate(messages):
+            future = await publisher.publish(subject, data, message_id=f"t-{number}")
+            assert await future
+
+
+async def run_until_drained(link: Link, store: Store, *makers: object) -> list:
+    """Run one copy of each consumer until its durable has nothing left."""
+    loops = [maker(link, store, fetch_batches=100) for maker in makers]
+    stop = anyio.Event()
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tg:
+            for loop in loops:
+                tg.start_soon(loop.run, stop)
+            for loop in loops:
+                while await Puller(link, loop.name).pending():
+                    await anyio.sleep(0.02)
+            stop.set()
+    return loops
+
+
+async def test_a_batch_becomes_one_document_with_every_value(
+    link: Link, store: Store
+) -> None:
+    batch = process_batch()
+    await publish(link, (subjects.process_samples("robot", "planner"), encode(batch)))
+
+    await run_until_drained(link, store, persist, rollup)
+
+    stored = [b async for b in store.batches.read(PLANNER, SLOT, SLOT + 1)]
+    assert [batch] == stored
+
+
+async def test_host_batches_and_events_are_kept_too(link: Link, store: Store) -> None:
+    registered = event(
+        id="e-2",
+        event="registered",
+        process="planner",
+        run="ab12cd34-42-777",
+        pid=42,
+        started_at_ns=1,
+        command="planner --fast",
+        tags={"team": "nav"},
+    )
+    await publish(
+        link,
+        (subjects.host_samples("robot"), encode(host_batch())),
+        (subjects.process_samples("robot", "planner"), encode(process_batch())),
+        (subjects.events("robot"), encode(registered)),
+    )
+
+    await run_until_drained(link, store, persist, rollup)
+
+    [host] = await store.fleet.hosts()
+    assert ("robot", SLOT, 1) == (host.host, host.last_slot, host.process_count)
+    [run] = await store.fleet.runs("robot", "planner", limit=10)
+    assert ("planner --fast", {"team": "nav"}) == (run.command, run.tags)
+    series = Series("robot", "host", "")
+    stored = [b async for b in store.batches.read(series, SLOT, SLOT + 1)]
+    assert [host_batch()] == stored
+
+
+async def test_a_batch_sent_twice_is_stored_and_folded_once(
+    link: Link, store: Store
+) -> None:
+    """Beyond the broker's own window for duplicates, ours is the last guard."""
+    subject = subjects.process_samples("robot", "planner")
+    copies = [(subject, encode(process_batch()))] * 3
+    await publish(link, *copies)
+
+    await run_until_drained(link, store, persist, rollup)
+
+    assert 1 == len([b async for b in store.batches.read(PLANNER, SLOT, SLOT + 1)])
+    for resolution in ("10s", "1m", "1h"):
+        [window] = [
+            w
+            async for w in store.rollups.read(
+                PLANNER, resolution, SLOT - 3600, SLOT + 3600
+            )
+        ]
+        assert 2 == window.stats.count
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"\xc1garbage", "invalid"),
+        (encode(process_batch(host="another")), "belongs on"),
+        (encode(process_batch(offset_ns=[5, 5])), "must increase"),
+        (b"x" * 200_000, "expected"),
+    ],
+)
+async def test_garbage_becomes_a_dead_letter_and_the_consumers_go_on(
+    link: Link, store: Store, data: bytes, reason: str
+) -> None:
+    subject = subjects.process_samples("robot", "planner")
+    await publish(link, (subject, data), (subject, encode(process_batch())))
+
+    loops = await run_until_drained(link, store, persist, rollup)
+
+    letters = await store.dead_letters.latest(10)
+    assert {"persist", "rollup"} == {letter.consumer for letter in letters}
+    assert all(letter.data == data for letter in letters)
+    assert all(reason in letter.reason.lower() for letter in letters)
+    assert [1, 1] == [loop.discarded for loop in loops]
+    assert 1 == len([b async for b in store.batches.read(PLANNER, SLOT, SLOT + 1)])
