@@ -111,6 +111,9 @@ class ServerSettings(Common, frozen=True, kw_only=True):
 class UpSettings(Common, frozen=True, kw_only=True):
     """Options of ``robometrics up``."""
 
+    nats_url: Annotated[
+        str, _about("broker to use instead of an own one, as nats://host:port")
+    ] = ""
     mongo_url: Annotated[
         str, _about("database to use instead of an own mongod, as mongodb://host:port")
     ] = ""
@@ -176,6 +179,8 @@ def load(
     cls: type[S],
     flags: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
+    *,
+    join_running: bool = True,
 ) -> S:
     """Return the options of *cls* from all sources.
 
@@ -183,6 +188,7 @@ def load(
         cls: One of ``ALL_SETTINGS``.
         flags: Parsed command line; keys *cls* does not know are left alone.
         environ: The environment; ``os.environ`` if not given.
+        join_running: Whether to use the servers of a running ``robometrics up``.
 
     Raises:
         SettingsError: A name is unknown or a value is wrong; it says which and where.
@@ -193,7 +199,7 @@ def load(
 
     merged: dict[str, Any] = {}
     sources = (
-        ("the running robometrics up", _from_running(environ)),
+        ("the running robometrics up", _from_running(environ) if join_running else {}),
         (f"config file {config}", _from_file(config) if config else {}),
         ("environment", _from_environ(environ)),
         ("command line", {k: v for k, v in flags.items() if k in _KNOWN}),

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import Any
 
 from robometrics import __version__
 from robometrics.errors import RoboMetricsError
-from robometrics.settings import Common, S, ServerSettings, WorkerSettings
-from robometrics.settings import add_flags, load
+from robometrics.settings import Common, ServerSettings, WorkerSettings, add_flags, load
 
 EXIT_USAGE = 2
 EXIT_CUT_SHORT = 3
 DRAIN_SECONDS = 15.0
 
-log = logging.getLogger("robometrics")
-
-
-def parser_of(
-    program: str, about: str, settings: type[Common]
-) -> argparse.ArgumentParser:
-    """Return the command line of a service."""
-    parser = argparse.ArgumentParser(program, description=about, allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=__version__)
-    add_flags(parser, settings)
-    return parser
+Service = Callable[..., Awaitable[None]]
 
 
 def complain(problem: object) -> int:
@@ -38,53 +27,102 @@ def complain(problem: object) -> int:
 
 def worker_main(argv: Sequence[str] | None = None) -> int:
     """Run the worker of this host until SIGINT or SIGTERM."""
-    parser = parser_of(
-        "robometrics-worker", "Measure this host and its processes.", WorkerSettings
-    )
-    from robometrics.publisher.worker import worker  # noqa: PLC0415  server-only hosts
-
-    return run_service(worker, WorkerSettings, parser.parse_args(argv))
+    parser = argparse.ArgumentParser("robometrics-worker", allow_abbrev=False)
+    _describe_worker(parser)
+    return run_worker(parser.parse_args(argv))
 
 
 def server_main(argv: Sequence[str] | None = None) -> int:
     """Run the API and the consumers until SIGINT or SIGTERM."""
-    parser = parser_of(
-        "robometrics-server", "Store samples, and serve them.", ServerSettings
+    parser = argparse.ArgumentParser("robometrics-server", allow_abbrev=False)
+    _describe_server(parser)
+    return run_server(parser.parse_args(argv))
+
+
+def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Offer both as commands of ``robometrics`` too."""
+    worker = commands.add_parser(
+        "worker", help="measure this host (robometrics-worker)", allow_abbrev=False
     )
-    options = parser.parse_args(argv)
-    from robometrics.cli.server import server  # noqa: PLC0415  not on worker-only hosts
+    _describe_worker(worker)
+    worker.set_defaults(run=run_worker)
+    server = commands.add_parser(
+        "server", help="store and serve (robometrics-server)", allow_abbrev=False
+    )
+    _describe_server(server)
+    server.set_defaults(run=run_server)
 
-    return run_service(server, ServerSettings, options)
+
+def run_worker(options: argparse.Namespace) -> int:
+    try:
+        from robometrics.publisher.worker import worker  # noqa: PLC0415  see _missing
+    except ModuleNotFoundError as exc:
+        return _missing(exc, "worker")
+    return _run_service(worker, WorkerSettings, options)
 
 
-def run_service(
-    service: Callable[..., Awaitable[None]], cls: type[S], options: argparse.Namespace
+def run_server(options: argparse.Namespace) -> int:
+    try:
+        from robometrics.cli.server import server  # noqa: PLC0415  see _missing
+    except ModuleNotFoundError as exc:
+        return _missing(exc, "server")
+    return _run_service(server, ServerSettings, options)
+
+
+def _describe_worker(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Measure this host and the processes that register on it."
+    _describe(parser, WorkerSettings)
+
+
+def _describe_server(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Store samples, fold them into rollups, and serve them."
+    _describe(parser, ServerSettings)
+
+
+def _describe(parser: argparse.ArgumentParser, settings: type[Common]) -> None:
+    parser.add_argument("--version", action="version", version=__version__)
+    add_flags(parser, settings)
+
+
+def _missing(exc: ModuleNotFoundError, extra: str) -> int:
+    """Say which extra brings what the small base install leaves out."""
+    return complain(f"{exc.name} is missing: pip install 'robometrics[{extra}]'")
+
+
+def _run_service(
+    service: Service, cls: type[Common], options: argparse.Namespace
 ) -> int:
-    """Run *service* with the settings of *cls*; return the exit code."""
-    import anyio  # noqa: PLC0415  the client has no anyio
-
-    from robometrics.service import configure_logging, run_until_signalled  # noqa: PLC0415
-
     try:
         settings = load(cls, vars(options))
-        configure_logging(settings.log_level)
-        drained = anyio.run(
-            partial(
-                run_until_signalled,
-                lambda stop: service(settings, stop),
-                drain_seconds=DRAIN_SECONDS,
-            )
-        )
     except RoboMetricsError as exc:
         return complain(exc)
-    except BaseException as group:
+    return run_until_done(
+        partial(service, settings), settings.log_level, drain_seconds=DRAIN_SECONDS
+    )
+
+
+def run_until_done(service: Service, log_level: str, *, drain_seconds: float) -> int:
+    """Run *service* until it ends or is signalled; return the exit code."""
+    import anyio  # noqa: PLC0415  the client has no anyio
+
+    from robometrics.service import (  # noqa: PLC0415
+        configure_logging,
+        run_until_signalled,
+    )
+
+    configure_logging(log_level)
+    run: Callable[[], Any] = partial(
+        run_until_signalled, service, drain_seconds=drain_seconds
+    )
+    try:
+        return 0 if anyio.run(run) else EXIT_CUT_SHORT
+    except BaseException as exc:
         # Task groups raise groups; what they hold may still be ours, said on purpose.
-        if not isinstance(cause := _first(group), RoboMetricsError):
+        if not isinstance(cause := _first(exc), RoboMetricsError):
             raise
         return complain(cause)
-    return 0 if drained else EXIT_CUT_SHORT
 
 
-def _first(group: BaseException) -> BaseException:
-    nested = getattr(group, "exceptions", None)
-    return _first(nested[0]) if nested else group
+def _first(exc: BaseException) -> BaseException:
+    nested = getattr(exc, "exceptions", None)
+    return _first(nested[0]) if nested else exc

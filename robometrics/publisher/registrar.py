@@ -92,7 +92,7 @@ class Registrar:
                 self._outbox.drop_registration(registration.name, registration.run)
                 self._say("exited", registration)
 
-    def ended(self, target: Target, exit_code: int | None = None) -> None:
+    def ended(self, target: Target) -> None:
         """Take the last reading of *target*, whose process has ended."""
         if target.final is not None:
             return
@@ -101,7 +101,18 @@ class Registrar:
             cpu_time_ns = target.latest.cpu_time_ns  # reaped already; the last known
         if cpu_time_ns is not None:
             target.final = (self._now_ns(), cpu_time_ns)
-        self._close(target, "exited", exit_code)
+        self._close(target, "exited")
+
+    def finish(self, target: Target) -> None:
+        """Say how *target* ended, now that its last slot is complete.
+
+        Not earlier: its parent may tell the exit code a moment after the exit.
+        """
+        at_ns = target.final[0] if target.final else self._now_ns()
+        self._say(
+            target.end, target.registration, at_ns=at_ns, exit_code=target.exit_code
+        )
+        self._watchlist.remove(target)
 
     def close(self) -> None:
         """Stop waiting for exits."""
@@ -141,16 +152,17 @@ class Registrar:
 
     def _unregister(self, request: UnregisterRequest, peer_pid: int | None) -> Reply:
         pid = _host_pid(request, peer_pid)
-        targets = self._watchlist.of_pid(pid, request.name)
+        targets = self._watchlist.of_pid(pid, request.name, closing=request.ended)
         if not targets:
             raise RegistrationRefusedError(
                 f"process {pid} is not registered on {self._host}"
             )
         for target in targets:
             if request.ended:
-                self.ended(target, request.exit_code)
+                target.exit_code = request.exit_code
+                self.ended(target)
             else:
-                self._close(target, "unregistered", None)
+                self._close(target, "unregistered")
         return Reply(accepted=True, host=self._host, run=targets[0].run)
 
     def _list(self, _: ListRequest) -> Reply:
@@ -175,13 +187,13 @@ class Registrar:
             watched=sorted(watched, key=lambda each: (each.process, each.pid)),
         )
 
-    def _close(self, target: Target, how: str, exit_code: int | None) -> None:
+    def _close(self, target: Target, how: str) -> None:
         if target.closing:
             return
+        target.end = how
         target.closing = True
         self._stop_waiting(target)
         self._outbox.drop_registration(target.registration.name, target.run)
-        self._say(how, target.registration, exit_code=exit_code)
         log.info("%s %s", target.registration.name, how)
 
     def _await_exit(self, target: Target) -> None:

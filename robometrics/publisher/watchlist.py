@@ -54,7 +54,12 @@ class Target:
         self.buffer = SlotBuffer()
         self.latest: Fast | None = None
         self.closing = False
-        """It ended or was unregistered: it goes once its slot is published."""
+        """It ended or was unregistered: it goes once its slot is complete."""
+
+        self.end = ""
+        """``exited`` or ``unregistered``, if it is closing."""
+
+        self.exit_code: int | None = None
 
         self.final: tuple[int, int] | None = None
         """Time (ns since the epoch) and CPU time of the last reading, at its exit."""
@@ -98,12 +103,16 @@ class Watchlist:
         self._publish()
         return target, True
 
-    def of_pid(self, pid: int, name: str | None = None) -> list[Target]:
+    def of_pid(
+        self, pid: int, name: str | None = None, *, closing: bool = False
+    ) -> list[Target]:
+        """Return the targets of a process; with *closing*, those that go as well."""
         return [
             target
-            for target in self
+            for target in self.snapshot
             if target.registration.pid == pid
             and name in (None, target.registration.name)
+            and (closing or not target.closing)
         ]
 
     def remove(self, target: Target) -> None:

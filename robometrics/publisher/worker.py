@@ -160,7 +160,7 @@ class _Worker:
             )
         self._slots.append(slot)
         for target in slot.finished:
-            self._watchlist.remove(target)
+            self._registrar.finish(target)
         if slot.step_ns:
             self._emit("clock_stepped", reason=f"{slot.step_ns / 1e9:+.3f} s")
         self._arrived.set()
@@ -200,12 +200,12 @@ class _Worker:
                 missing=shed.messages,
             )
 
-    def _emit(self, kind: str, **details: Any) -> None:
+    def _emit(self, kind: str, *, at_ns: int | None = None, **details: Any) -> None:
         event = schema.Event(
             id=uuid.uuid4().hex,
             host=self._host,
             event=kind,  # type: ignore[arg-type]
-            at_ns=time.time_ns(),
+            at_ns=time.time_ns() if at_ns is None else at_ns,
             **details,
         )
         self._events.append((subjects.events(self._host), schema.encode(event)))

@@ -15,7 +15,7 @@ from pymongo import ASCENDING, DESCENDING, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from robometrics.errors import RetryLaterError
-from robometrics.schema import AnyBatch, Event, ProcessBatch
+from robometrics.schema import NS_PER_SECOND, AnyBatch, Event, ProcessBatch
 from robometrics.store.driver import Database
 from robometrics.store.failures import DUPLICATE_KEY, failed_operations, translated
 from robometrics.subjects import escape
@@ -268,7 +268,8 @@ def _run_change(event: Event) -> dict[str, Any] | None:
         }
     if event.event in ("exited", "unregistered"):
         ended = {"at_ns": event.at_ns, "how": event.event, "code": event.exit_code}
-        return {"$set": names, "$max": {"ended": ended}}
+        last_slot = event.at_ns // NS_PER_SECOND
+        return {"$set": names, "$max": {"ended": ended, "last_slot": last_slot}}
     return None
 
 

@@ -1,0 +1,5 @@
+import sys
+
+from robometrics.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""MongoDB + JetStream → browser: REST, the live websocket, and the page."""

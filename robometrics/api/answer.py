@@ -1,0 +1,323 @@
+"""Answer a query for one series: exact samples, or means and extremes on a grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from robometrics.api.selection import Selected
+from robometrics.api.times import to_ms
+from robometrics.errors import BadRequestError
+from robometrics.schema import NS_PER_SECOND
+from robometrics.store import RESOLUTIONS, Series, Store, Window
+from robometrics.store.fold import MetricStats
+
+RAW_SAMPLES_MAX = 50_000
+_GAP_INTERVALS = 2.5
+
+Value = int | float | None
+
+
+class MetricAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One metric of a series, beside the series' times."""
+
+    unit: str
+    values: list[Value]
+    """``null`` where nothing was measured."""
+
+    min: list[Value] | None = None
+    """Least value in each step; absent where steps are single samples."""
+
+    max: list[Value] | None = None
+
+
+class SeriesAnswer(msgspec.Struct, kw_only=True):
+    """One series: its times and, for each, every metric."""
+
+    host: str
+    kind: str
+    process: str | None
+    run: str | None = None
+    """Of exact samples: the run they belong to."""
+
+    resolution: str
+    """``raw``, ``10s``, ``1m`` or ``1h``: what the answer was made of."""
+
+    step_ms: float
+    """Distance of two times; of exact samples, the sampling interval."""
+
+    time_ms: list[float]
+    """Milliseconds since the Unix epoch: of a sample, or of the start of a step."""
+
+    metrics: dict[str, MetricAnswer]
+
+
+class Range(msgspec.Struct, frozen=True):
+    """``[start_ns, stop_ns)``, since the Unix epoch, in at most ``max_points``."""
+
+    start_ns: int
+    stop_ns: int
+    max_points: int
+
+    @property
+    def wanted_step_ns(self) -> int:
+        return max(1, math.ceil((self.stop_ns - self.start_ns) / self.max_points))
+
+    def slots(self, step_seconds: int = 1) -> tuple[int, int]:
+        """Return the seconds it touches, in whole steps."""
+        first = self.start_ns // NS_PER_SECOND
+        last = math.ceil(self.stop_ns / NS_PER_SECOND)
+        return first - first % step_seconds, last
+
+
+class _Piece(NamedTuple):
+    """Part of what happened in one step."""
+
+    amount: float
+    weight: float
+    """Seconds; amount / weight is the mean."""
+
+    low: float
+    high: float
+
+
+class _Grid:
+    """Gathers values in equal steps, over all runs of a series."""
+
+    def __init__(self, span: Range, step_ns: int, metric_count: int) -> None:
+        self.step_ns = step_ns
+        self.start_ns = span.start_ns - span.start_ns % step_ns
+        self.count = math.ceil((span.stop_ns - self.start_ns) / step_ns)
+        self._cells: list[list[dict[str, _Piece] | None]] = [
+            [None] * self.count for _ in range(metric_count)
+        ]
+
+    def add(self, metric: int, run: str, at_ns: int, piece: _Piece) -> None:
+        step = (at_ns - self.start_ns) // self.step_ns
+        if not 0 <= step < self.count:
+            return
+        runs = self._cells[metric][step]
+        if runs is None:
+            runs = self._cells[metric][step] = {}
+        cell = runs.get(run)
+        runs[run] = piece if cell is None else _both(cell, piece)
+
+    def times_ms(self) -> list[float]:
+        return [to_ms(self.start_ns + i * self.step_ns) for i in range(self.count)]
+
+    def answer(self, metric: int, selected: Selected) -> MetricAnswer:
+        joined = [
+            None if runs is None else self._joined(list(runs.values()), selected)
+            for runs in self._cells[metric]
+        ]
+        return MetricAnswer(
+            unit=selected.unit,
+            values=[cell and cell[0] for cell in joined],
+            min=[cell and cell[1] for cell in joined],
+            max=[cell and cell[2] for cell in joined],
+        )
+
+    def _joined(
+        self, cells: list[_Piece], selected: Selected
+    ) -> tuple[float, float, float]:
+        """Return mean, least and greatest over the runs in one step.
+
+        Runs side by side add up; runs one after the other share the step.
+        """
+        low = min(cell.low for cell in cells)
+        high = max(cell.high for cell in cells)
+        if selected.is_counter and not selected.is_rate:
+            return high, low, high
+        weight = sum(cell.weight for cell in cells)
+        if len(cells) > 1:
+            weight = min(weight, self.step_ns / NS_PER_SECOND)
+        mean = sum(cell.amount for cell in cells) / weight
+        return mean, low, max(high, mean)
+
+
+async def exact(
+    store: Store, series: Series, selected: Sequence[Selected], span: Range
+) -> list[SeriesAnswer]:
+    """Return every sample as it was taken, one answer for each run.
+
+    Raises:
+        BadRequestError: There are too many.
+        RetryLaterError: The database is away.
+    """
+    runs: dict[str, dict[int, list[Value]]] = {}
+    intervals: dict[str, int] = {}
+    count = 0
+    async for batch in store.batches.read(series, *span.slots()):
+        rows = runs.setdefault(batch.run, {})
+        intervals[batch.run] = batch.interval_ns
+        for index, metric in enumerate(selected):
+            for at_ns, value in metric.samples(batch):
+                if span.start_ns <= at_ns < span.stop_ns:
+                    rows.setdefault(at_ns, [None] * len(selected))[index] = value
+        count += len(batch.offset_ns)
+        if count > RAW_SAMPLES_MAX:
+            raise BadRequestError(
+                "resolution",
+                f"more than {RAW_SAMPLES_MAX} raw samples; narrow from and to, or "
+                "leave the resolution to auto",
+            )
+    return [
+        _exact_answer(series, run, rows, selected, intervals[run])
+        for run, rows in runs.items()
+    ]
+
+
+def _exact_answer(
+    series: Series,
+    run: str,
+    rows: dict[int, list[Value]],
+    selected: Sequence[Selected],
+    interval_ns: int,
+) -> SeriesAnswer:
+    times: list[float] = []
+    columns: list[list[Value]] = [[] for _ in selected]
+    before_ns: int | None = None
+    for at_ns in sorted(rows):
+        if before_ns is not None and at_ns - before_ns > _GAP_INTERVALS * interval_ns:
+            times.append(to_ms(before_ns + interval_ns))
+            for column in columns:
+                column.append(None)
+        times.append(to_ms(at_ns))
+        for column, value in zip(columns, rows[at_ns], strict=True):
+            column.append(value)
+        before_ns = at_ns
+    return SeriesAnswer(
+        host=series.host,
+        kind=series.kind,
+        process=series.name or None,
+        run=run,
+        resolution="raw",
+        step_ms=to_ms(interval_ns),
+        time_ms=times,
+        metrics={
+            metric.name: MetricAnswer(unit=metric.unit, values=column)
+            for metric, column in zip(selected, columns, strict=True)
+        },
+    )
+
+
+async def on_grid(
+    store: Store, series: Series, selected: Sequence[Selected], span: Range
+) -> SeriesAnswer:
+    """Return at most ``span.max_points`` steps, made of the finest stored resolution
+    that is not needlessly fine; a step without a sample is ``null``.
+
+    Raises:
+        RetryLaterError: The database is away.
+    """  # noqa: D205
+    source = "raw"
+    for name, resolution in RESOLUTIONS.items():
+        if resolution.window * NS_PER_SECOND <= span.wanted_step_ns:
+            source = name
+    if source == "raw":
+        grid = await _raw_grid(store, series, selected, span)
+    else:
+        grid = await _rollup_grid(store, series, selected, span, source)
+    return SeriesAnswer(
+        host=series.host,
+        kind=series.kind,
+        process=series.name or None,
+        resolution=source,
+        step_ms=to_ms(grid.step_ns),
+        time_ms=grid.times_ms(),
+        metrics={
+            metric.name: grid.answer(index, metric)
+            for index, metric in enumerate(selected)
+        },
+    )
+
+
+async def _raw_grid(
+    store: Store, series: Series, selected: Sequence[Selected], span: Range
+) -> _Grid:
+    pieces: list[tuple[int, str, int, float]] = []
+    interval_ns = 0
+    async for batch in store.batches.read(series, *span.slots()):
+        interval_ns = max(interval_ns, batch.interval_ns)
+        for index, metric in enumerate(selected):
+            pieces += [
+                (index, batch.run, at_ns, value)
+                for at_ns, value in metric.samples(batch)
+            ]
+    grid = _Grid(
+        span,
+        _whole(span.wanted_step_ns, interval_ns or NS_PER_SECOND),
+        len(selected),
+    )
+    weight = (interval_ns or NS_PER_SECOND) / NS_PER_SECOND
+    for index, run, at_ns, value in pieces:
+        grid.add(index, run, at_ns, _Piece(value * weight, weight, value, value))
+    return grid
+
+
+async def _rollup_grid(
+    store: Store,
+    series: Series,
+    selected: Sequence[Selected],
+    span: Range,
+    source: str,
+) -> _Grid:
+    seconds = RESOLUTIONS[source].window
+    step_ns = _whole(span.wanted_step_ns, seconds * NS_PER_SECOND)
+    grid = _Grid(span, step_ns, len(selected))
+    first, last = span.slots(seconds)
+    windows: list[Window] = [
+        window
+        async for window in store.rollups.read(series, source, first - seconds, last)
+    ]
+    windows.sort(key=lambda window: (window.run, window.generation, window.start))
+    before: Window | None = None
+    for window in windows:
+        if before is not None and (before.run, before.generation) != (
+            window.run,
+            window.generation,
+        ):
+            before = None
+        _add_window(grid, selected, window, before)
+        before = window
+    return grid
+
+
+def _add_window(
+    grid: _Grid, selected: Sequence[Selected], window: Window, before: Window | None
+) -> None:
+    for index, metric in enumerate(selected):
+        stats = window.stats.metrics.get(metric.source)
+        if stats is None or stats.low is None or stats.high is None:
+            continue
+        earlier: MetricStats | None = None
+        if before is not None:
+            earlier = before.stats.metrics.get(metric.source)
+        piece = metric.mean_over(stats, earlier, window.stats.interval_ns)
+        low, high = float(stats.low), float(stats.high)
+        if metric.is_rate:
+            if piece is None:
+                continue
+            mean = piece[0] / piece[1]
+            low = mean if stats.rate_low is None else stats.rate_low * metric.scale
+            high = mean if stats.rate_high is None else stats.rate_high * metric.scale
+        grid.add(
+            index,
+            window.run,
+            window.start * NS_PER_SECOND,
+            _Piece(*(piece or (high, 1.0)), low, high),
+        )
+
+
+def _both(a: _Piece, b: _Piece) -> _Piece:
+    return _Piece(
+        a.amount + b.amount, a.weight + b.weight, min(a.low, b.low), max(a.high, b.high)
+    )
+
+
+def _whole(wanted_ns: int, unit_ns: int) -> int:
+    """Return the least multiple of *unit_ns* that is at least *wanted_ns*."""
+    return math.ceil(wanted_ns / unit_ns) * unit_ns

@@ -1,0 +1,134 @@
+"""The API as one application, and the server that runs it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import anyio
+import uvicorn
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
+
+from robometrics import __version__
+from robometrics.api.fleet import FleetController
+from robometrics.api.health import Consumers, HealthController, Watched
+from robometrics.api.hub import Hub
+from robometrics.api.live import live
+from robometrics.api.page import page_routes
+from robometrics.api.problems import EXCEPTION_HANDLERS
+from robometrics.api.query import QueryController
+from robometrics.broker import Link
+from robometrics.errors import SettingsError
+from robometrics.store import Store
+
+log = logging.getLogger(__name__)
+
+_SOCKET_MESSAGE_BYTES_MAX = 256 * 1024
+_GRACE_SECONDS = 3
+
+
+def make_app(link: Link, store: Store, watched: Sequence[Watched] = ()) -> Litestar:
+    """Return the application.
+
+    Args:
+        link: The broker, for live batches.
+        store: The database, for everything else.
+        watched: Consumers in this process, whose state health shows.
+    """
+    hub = Hub(link)
+    dependencies: dict[str, Any] = {
+        "link": link,
+        "store": store,
+        "hub": hub,
+        "consumers": Consumers(watched),
+    }
+    return Litestar(
+        route_handlers=[
+            FleetController,
+            QueryController,
+            HealthController,
+            live,
+            *page_routes(),  # type: ignore[list-item]
+        ],
+        dependencies={
+            name: Provide(_constant(value), sync_to_thread=False)
+            for name, value in dependencies.items()
+        },
+        exception_handlers=EXCEPTION_HANDLERS,
+        openapi_config=OpenAPIConfig(
+            title="RoboMetrics",
+            version=__version__,
+            description="CPU, memory and GPU of processes and hosts, live.",
+            path="/api/v1/openapi",
+            render_plugins=[JsonRenderPlugin(), YamlRenderPlugin()],
+        ),
+        logging_config=None,  # the service has configured logging
+        debug=False,
+    )
+
+
+def _constant(value: Any) -> Any:
+    def provide() -> Any:
+        return value
+
+    return provide
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the service decides when to stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(app: Litestar, bind: str, port: int, stop: anyio.Event) -> None:
+    """Serve *app* until *stop*.
+
+    Raises:
+        SettingsError: The address cannot be listened on.
+    """
+    config = uvicorn.Config(
+        app,
+        host=bind,
+        port=port,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,  # costs more than it saves on a network of ours
+        ws_max_size=_SOCKET_MESSAGE_BYTES_MAX,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        server_header=False,
+    )
+    listener = _listen(bind, port)
+    server = _Server(config)
+    async with anyio.create_task_group() as tg:
+        tg.start_soon(_stop_with, server, stop)
+        await server.serve(sockets=[listener])
+        tg.cancel_scope.cancel()
+
+
+def _listen(bind: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((bind, port))
+    except OSError as exc:
+        listener.close()
+        raise SettingsError(
+            f"cannot listen on {bind} port {port}: {exc}; choose another with --port"
+        ) from exc
+    return listener
+
+
+async def _stop_with(server: uvicorn.Server, stop: anyio.Event) -> None:
+    await stop.wait()
+    server.should_exit = True

@@ -1,0 +1,189 @@
+"""Live batches from the broker to the viewers: one subscription per watched host.
+
+Each batch is decoded and encoded once, however many watch it. A viewer's queue is
+bounded; when full, its oldest batches go and are told as a gap. Nothing here waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from robometrics import subjects
+from robometrics.broker import Link, Message, Subscription
+from robometrics.errors import DiscardMessageError
+from robometrics.schema import AnyBatch, decode_batch
+from robometrics.store import Series
+
+log = logging.getLogger(__name__)
+
+QUEUE_FRAMES_MAX = 2_048
+_REMEMBERED_BATCHES = 50_000
+_REMEMBERED_RUNS = 10_000
+
+_encoder = msgspec.json.Encoder()
+
+
+class Frame(NamedTuple):
+    """One batch, ready to be sent."""
+
+    series: Series
+    batch: AnyBatch
+    json: bytes
+
+
+class Missed(msgspec.Struct):
+    """Slots of one series that a viewer did not get, both ends included."""
+
+    series: Series
+    first_slot: int
+    last_slot: int
+
+    def widen(self, slot: int) -> None:
+        self.first_slot = min(self.first_slot, slot)
+        self.last_slot = max(self.last_slot, slot)
+
+
+def frame_of(batch: AnyBatch) -> Frame:
+    series = Series(batch.host, batch.kind, batch.name)
+    return Frame(series, batch, _encoder.encode(batch))
+
+
+class Viewer:
+    """One client: which series it wants, and what waits for it."""
+
+    def __init__(self, queue_frames_max: int = QUEUE_FRAMES_MAX) -> None:
+        self.wanted: frozenset[Series] = frozenset()
+        self.dropped_total = 0
+        self._frames: deque[Frame] = deque()
+        self._frames_max = queue_frames_max
+        self._dropped: dict[Series, Missed] = {}
+        self._late: dict[Series, Missed] = {}
+        self._arrived = asyncio.Event()
+
+    def offer(self, frame: Frame) -> None:
+        """Queue *frame*; make room by dropping the oldest."""
+        if len(self._frames) >= self._frames_max:
+            lost = self._frames.popleft()
+            self.dropped_total += 1
+            _note(self._dropped, lost)
+        self._frames.append(frame)
+        self._arrived.set()
+
+    def tell_late(self, frame: Frame) -> None:
+        """Note that an older batch arrived, after younger ones were shown."""
+        _note(self._late, frame)
+        self._arrived.set()
+
+    def wake(self) -> None:
+        self._arrived.set()
+
+    async def take(self) -> tuple[list[Frame], list[Missed], list[Missed]]:
+        """Wait; return all that is queued, what was dropped, and what came late."""
+        await self._arrived.wait()
+        self._arrived.clear()
+        frames = [frame for frame in self._frames if frame.series in self.wanted]
+        dropped, late = list(self._dropped.values()), list(self._late.values())
+        self._frames.clear()
+        self._dropped.clear()
+        self._late.clear()
+        return frames, dropped, late
+
+
+class _Feed:
+    """The live batches of one host."""
+
+    def __init__(self) -> None:
+        self.subscription: Subscription | None = None
+        self.viewers: set[Viewer] = set()
+        self._newest: dict[tuple[Series, str, int], int] = {}
+        self._seen: OrderedDict[tuple[Series, str, int, int], None] = OrderedDict()
+
+    async def on_message(self, message: Message) -> None:
+        try:
+            frame = frame_of(decode_batch(message.data))
+        except DiscardMessageError:
+            return  # the consumers keep it as a dead letter, with the reason
+        if not self._is_new(frame):
+            return
+        batch = frame.batch
+        run = (frame.series, batch.run, batch.generation)
+        is_late = batch.slot < self._newest.get(run, 0)
+        self._newest[run] = max(batch.slot, self._newest.pop(run, 0))
+        if len(self._newest) > _REMEMBERED_RUNS:
+            del self._newest[next(iter(self._newest))]
+        for viewer in self.viewers:
+            if frame.series in viewer.wanted:
+                if is_late:
+                    viewer.tell_late(frame)
+                else:
+                    viewer.offer(frame)
+
+    def _is_new(self, frame: Frame) -> bool:
+        """Tell a new batch from one that the worker had to publish again."""
+        batch = frame.batch
+        identity = (frame.series, batch.run, batch.generation, batch.slot)
+        if identity in self._seen:
+            return False
+        self._seen[identity] = None
+        while len(self._seen) > _REMEMBERED_BATCHES:
+            self._seen.popitem(last=False)
+        return True
+
+
+class Hub:
+    """All feeds of this server."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._feeds: dict[str, _Feed] = {}
+        self._lock = asyncio.Lock()
+
+    @property
+    def viewers(self) -> int:
+        return len(set().union(*(feed.viewers for feed in self._feeds.values())))
+
+    async def watch(self, viewer: Viewer, wanted: Iterable[Series]) -> None:
+        """Send *viewer* the live batches of *wanted*, and of nothing else."""
+        async with self._lock:
+            await self._watch(viewer, wanted)
+
+    async def _watch(self, viewer: Viewer, wanted: Iterable[Series]) -> None:
+        viewer.wanted = frozenset(wanted)
+        hosts = {series.host for series in viewer.wanted}
+        for host in hosts:
+            feed = self._feeds.get(host)
+            if feed is None:
+                feed = self._feeds[host] = _Feed()
+                feed.subscription = await self._link.subscribe(
+                    subjects.all_samples_of(host), feed.on_message
+                )
+            feed.viewers.add(viewer)
+        for host, feed in list(self._feeds.items()):
+            if host not in hosts and viewer in feed.viewers:
+                await self._leave(viewer, host)
+
+    async def leave(self, viewer: Viewer) -> None:
+        """Send *viewer* nothing more."""
+        await self.watch(viewer, ())
+
+    async def _leave(self, viewer: Viewer, host: str) -> None:
+        feed = self._feeds[host]
+        feed.viewers.discard(viewer)
+        if not feed.viewers:
+            del self._feeds[host]
+            if feed.subscription is not None:
+                await self._link.unsubscribe(feed.subscription)
+
+
+def _note(missed: dict[Series, Missed], frame: Frame) -> None:
+    slot = frame.batch.slot
+    if frame.series in missed:
+        missed[frame.series].widen(slot)
+    else:
+        missed[frame.series] = Missed(frame.series, slot, slot)

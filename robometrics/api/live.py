@@ -1,0 +1,291 @@
+"""The live websocket: what happened since, then what happens, with no hole between.
+
+Each batch names the sample before its first one. So a viewer's feed knows when a batch
+is missing (the subscription was new, the broker was away, the database was behind),
+fetches it from the store, and only then goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from litestar import WebSocket, websocket
+from litestar.di import NamedDependency
+from litestar.exceptions import WebSocketDisconnect
+
+from robometrics.api.hub import Frame, Hub, Missed, Viewer, frame_of
+from robometrics.errors import RetryLaterError
+from robometrics.schema import NS_PER_SECOND, AnyBatch
+from robometrics.store import Series, Store
+
+log = logging.getLogger(__name__)
+
+SERIES_MAX = 2_000
+BACKFILL_MAX_MS = 86_400_000
+FRAMES_PER_MESSAGE = 200
+REPAIR_SECONDS = 4.0
+_REPAIR_POLL_SECONDS = 0.1
+_STALLED_SECONDS = 15.0
+_MS_PER_SECOND = 1_000
+
+CLOSE_BAD_REQUEST = 4400
+CLOSE_FOREIGN_ORIGIN = 4403
+CLOSE_TOO_SLOW = 4408
+
+_Socket = WebSocket[Any, Any, Any]
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+_Ms = Annotated[float, msgspec.Meta(ge=0, le=1e14)]
+
+
+class WantedSeries(msgspec.Struct, forbid_unknown_fields=True):
+    """One series: a process, or without one the host itself."""
+
+    host: _Name
+    process: _Name | None = None
+    since_ms: _Ms | None = None
+
+    def series(self) -> Series:
+        kind = "host" if self.process is None else "process"
+        return Series(self.host, kind, self.process or "")
+
+
+class Subscribe(msgspec.Struct, tag_field="op", tag="subscribe"):
+    """Replace what this socket watches."""
+
+    series: Annotated[list[WantedSeries], msgspec.Meta(max_length=SERIES_MAX)]
+    since_ms: _Ms | None = None
+    """Send what happened since then first; default of the series' own."""
+
+    id: int = 0
+
+
+class Unsubscribe(msgspec.Struct, tag_field="op", tag="unsubscribe"):
+    """Watch nothing."""
+
+
+class Ping(msgspec.Struct, tag_field="op", tag="ping"):
+    """Answered with a pong, for clients that cannot see websocket pings."""
+
+
+_decoder = msgspec.json.Decoder(Subscribe | Unsubscribe | Ping)
+_encode = msgspec.json.Encoder().encode
+
+
+@websocket("/api/v1/live")
+async def live(
+    socket: _Socket, hub: NamedDependency[Hub], store: NamedDependency[Store]
+) -> None:
+    """Serve one viewer until it leaves."""
+    # A refusal before accept reaches a browser as a bare 1006, so accept comes first.
+    await socket.accept()
+    if not _same_origin(socket):
+        await socket.close(CLOSE_FOREIGN_ORIGIN, "foreign origin")
+        return
+    session = _Session(socket, hub, store)
+    try:
+        await session.run()
+    finally:
+        await hub.leave(session.viewer)
+
+
+def _same_origin(socket: _Socket) -> bool:
+    """Tell whether a browser's page is ours; CORS does not cover websockets."""
+    origin = socket.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == socket.headers.get("host")
+
+
+class _Progress(msgspec.Struct):
+    """How far one series of a viewer has come."""
+
+    since_slot: int | None
+    """Where its backfill began; ``None``: it wants live batches only."""
+
+    last_slots: dict[tuple[str, int], int] = {}
+    """Last slot sent, by run and generation."""
+
+
+class _Session:
+    """One viewer's socket: a task that reads it, and one that writes."""
+
+    def __init__(self, socket: _Socket, hub: Hub, store: Store) -> None:
+        self.viewer = Viewer()
+        self._socket = socket
+        self._hub = hub
+        self._store = store
+        self._progress: dict[Series, _Progress] = {}
+        self._subscribing: Subscribe | None = None
+
+    async def run(self) -> None:
+        tasks = [
+            asyncio.create_task(self._read()),
+            asyncio.create_task(self._write()),
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            with contextlib.suppress(
+                WebSocketDisconnect, RuntimeError, asyncio.CancelledError
+            ):  # the peer has gone: uvicorn says so in several ways
+                task.result()
+
+    async def _read(self) -> None:
+        while True:
+            text = await self._socket.receive_text()
+            try:
+                request = _decoder.decode(text)
+            except msgspec.MsgspecError as exc:
+                await self._close(CLOSE_BAD_REQUEST, str(exc))
+                return
+            if isinstance(request, Ping):
+                await self._send(b'{"op":"pong"}')
+            else:
+                if isinstance(request, Unsubscribe):
+                    request = Subscribe(series=[])
+                self._subscribing = request
+                self.viewer.wake()
+
+    async def _write(self) -> None:
+        while True:
+            frames, dropped, late = await self.viewer.take()
+            request, self._subscribing = self._subscribing, None
+            if request is not None:
+                await self._subscribe(request)
+            for missed in dropped:
+                await self._tell_missed("gap", missed)
+                if missed.series in self._progress:
+                    # The chain is broken on purpose: go on from the next batch.
+                    self._progress[missed.series] = _Progress(None)
+            for missed in late:
+                await self._tell_missed("late", missed)
+            await self._forward(frames)
+
+    async def _subscribe(self, request: Subscribe) -> None:
+        oldest_ms = time.time() * _MS_PER_SECOND - BACKFILL_MAX_MS
+        self._progress = {}
+        for wanted in request.series:
+            since_ms = wanted.since_ms if wanted.since_ms is not None else None
+            since_ms = request.since_ms if since_ms is None else since_ms
+            since_slot = None
+            if since_ms is not None:
+                since_slot = int(max(since_ms, oldest_ms) // _MS_PER_SECOND)
+            self._progress[wanted.series()] = _Progress(since_slot)
+        # Live batches queue from here on, so nothing falls between them and the store.
+        await self._hub.watch(self.viewer, self._progress)
+        await self._send(_encode({"op": "subscribed", "id": request.id}))
+        now_slot = int(time.time()) + 60
+        for series, progress in self._progress.items():
+            if progress.since_slot is not None:
+                await self._backfill(series, progress, progress.since_slot, now_slot)
+
+    async def _backfill(
+        self, series: Series, progress: _Progress, start: int, stop: int
+    ) -> None:
+        """Send what is stored of ``[start, stop)`` and was not sent."""
+        frames: list[Frame] = []
+        try:
+            async for batch in self._store.batches.read(series, start, stop):
+                if batch.slot > progress.last_slots.get(_run(batch), -1):
+                    progress.last_slots[_run(batch)] = batch.slot
+                    frames.append(frame_of(batch))
+                if len(frames) >= FRAMES_PER_MESSAGE:
+                    await self._send_frames(frames)
+                    frames = []
+        except RetryLaterError as exc:
+            problem = {"op": "error", "code": exc.code, "reason": str(exc)}
+            await self._send(_encode(problem))
+        await self._send_frames(frames)
+
+    async def _forward(self, frames: Sequence[Frame]) -> None:
+        ready: list[Frame] = []
+        for frame in frames:
+            progress = self._progress.get(frame.series)
+            if progress is None:
+                continue
+            batch = frame.batch
+            if batch.slot <= progress.last_slots.get(_run(batch), -1):
+                continue  # the backfill had it
+            hole = _hole_before(batch, progress)
+            if hole is not None:
+                await self._send_frames(ready)
+                ready = []
+                await self._repair(frame.series, progress, *hole)
+            progress.last_slots[_run(batch)] = batch.slot
+            ready.append(frame)
+        await self._send_frames(ready)
+
+    async def _repair(
+        self, series: Series, progress: _Progress, first: int, last: int
+    ) -> None:
+        """Send the stored batches of the slots *first* to *last*, of any run.
+
+        The store may be a moment behind the broker, so it is asked until it has the
+        last one; if it stays away, the viewer is told of a gap.
+        """
+        deadline = time.monotonic() + REPAIR_SECONDS
+        while True:
+            await self._backfill(series, progress, first, last + 1)
+            if last in progress.last_slots.values():
+                return
+            if time.monotonic() > deadline:
+                await self._tell_missed("gap", Missed(series, first, last))
+                return
+            await asyncio.sleep(_REPAIR_POLL_SECONDS)
+
+    async def _send_frames(self, frames: Sequence[Frame]) -> None:
+        if frames:
+            joined = b",".join(frame.json for frame in frames)
+            await self._send(b'{"op":"batches","batches":[' + joined + b"]}")
+
+    async def _tell_missed(self, op: Literal["gap", "late"], missed: Missed) -> None:
+        series = missed.series
+        await self._send(
+            _encode(
+                {
+                    "op": op,
+                    "host": series.host,
+                    "process": series.name or None,
+                    "from_ms": missed.first_slot * _MS_PER_SECOND,
+                    "to_ms": (missed.last_slot + 1) * _MS_PER_SECOND,
+                }
+            )
+        )
+
+    async def _send(self, message: bytes) -> None:
+        sending = self._socket.send_text(message.decode())
+        try:
+            await asyncio.wait_for(sending, _STALLED_SECONDS)
+        except asyncio.TimeoutError:
+            await self._close(CLOSE_TOO_SLOW, "too slow: nothing was read for 15 s")
+            raise
+
+    async def _close(self, code: int, reason: str) -> None:
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+            await self._socket.close(code, reason[:120])
+
+
+def _run(batch: AnyBatch) -> tuple[str, int]:
+    return batch.run, batch.generation
+
+
+def _hole_before(batch: AnyBatch, progress: _Progress) -> tuple[int, int] | None:
+    """Return first and last slot that may be missing before *batch*, if any may."""
+    if batch.previous is None:
+        return None
+    before = batch.slot + batch.previous.offset_ns // NS_PER_SECOND
+    sent = progress.last_slots.get(_run(batch))
+    if sent is None:
+        if progress.since_slot is None or before < progress.since_slot:
+            return None
+        return progress.since_slot, before
+    return (sent + 1, before) if before > sent else None

@@ -1,0 +1,114 @@
+"""Errors as problem details (RFC 9457): what is wrong, and with which field."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from robometrics.errors import (
+    BadRequestError,
+    InvalidNameError,
+    NotFoundError,
+    RetryLaterError,
+    RoboMetricsError,
+)
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+_STATUS: tuple[tuple[type[RoboMetricsError], HTTPStatus], ...] = (
+    (BadRequestError, HTTPStatus.BAD_REQUEST),
+    (InvalidNameError, HTTPStatus.BAD_REQUEST),
+    (NotFoundError, HTTPStatus.NOT_FOUND),
+    (RetryLaterError, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class FieldProblem(msgspec.Struct):
+    """One wrong field of a request."""
+
+    field: str
+    problem: str
+
+
+class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What every error answer looks like."""
+
+    type: str
+    """Stable, for programs: ``urn:robometrics:problem:<code>``."""
+
+    title: str
+    """The same for every problem of this type."""
+
+    status: int
+    detail: str = ""
+    """What happened this time, and what to do."""
+
+    instance: str = ""
+    errors: list[FieldProblem] = []
+
+
+def _respond(
+    request: AnyRequest,
+    status: int,
+    code: str,
+    detail: str,
+    errors: list[FieldProblem] | None = None,
+) -> Response[Problem]:
+    problem = Problem(
+        type=f"urn:robometrics:problem:{code}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        instance=request.url.path,
+        errors=errors or [],
+    )
+    headers = {"Retry-After": "2"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def on_own_error(request: AnyRequest, exc: RoboMetricsError) -> Response[Problem]:
+    for kind, status in _STATUS:
+        if isinstance(exc, kind):
+            errors = []
+            if isinstance(exc, BadRequestError):
+                errors = [FieldProblem(exc.field, exc.problem)]
+            return _respond(request, status, exc.code, str(exc), errors)
+    return on_bug(request, exc)
+
+
+def on_http_error(request: AnyRequest, exc: HTTPException) -> Response[Problem]:
+    errors: list[FieldProblem] = []
+    if isinstance(exc, ValidationException) and isinstance(exc.extra, list):
+        errors = [
+            FieldProblem(str(found.get("key", "")), str(found.get("message", "")))
+            for found in exc.extra
+            if isinstance(found, dict)
+        ]
+    if exc.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return on_bug(request, exc)
+    code = HTTPStatus(exc.status_code).name.lower()
+    detail = exc.detail
+    if errors:
+        detail = "; ".join(f"{each.field}: {each.problem}" for each in errors)
+    return _respond(request, exc.status_code, code, detail, errors)
+
+
+def on_bug(request: AnyRequest, exc: Exception) -> Response[Problem]:
+    """Log the traceback here; tell the client no more than that it happened."""
+    log.error("%s %s failed", request.method, request.url.path, exc_info=exc)
+    return _respond(request, 500, "internal", "a bug; the server's log has the details")
+
+
+EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
+    RoboMetricsError: on_own_error,
+    HTTPException: on_http_error,
+    Exception: on_bug,
+}

@@ -1,0 +1,158 @@
+"""The query endpoint, and the catalogue of what it can be asked for."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Literal
+
+import msgspec
+from litestar import Controller, get
+from litestar.di import NamedDependency
+from litestar.openapi.spec import Example
+from litestar.params import QueryParameter
+
+from robometrics import metrics
+from robometrics.api.answer import Range, SeriesAnswer, exact, on_grid
+from robometrics.api.fleet import require_host
+from robometrics.api.selection import select
+from robometrics.api.times import parse_time, to_ms
+from robometrics.errors import BadRequestError, NotFoundError
+from robometrics.schema import NS_PER_SECOND
+from robometrics.store import Series, Store
+
+RANGE_MAX_NS = 3_660 * 86_400 * NS_PER_SECOND
+
+_Time = Annotated[str, msgspec.Meta(max_length=64)]
+
+
+class MetricRow(msgspec.Struct, kw_only=True):
+    """One metric that can be asked for."""
+
+    name: str
+    unit: str
+    kind: Literal["counter", "gauge", "rate"]
+    description: str
+
+
+class Catalogue(msgspec.Struct):
+    """All metrics, by name."""
+
+    metrics: list[MetricRow]
+
+
+class Answer(msgspec.Struct, kw_only=True):
+    """Series over one range."""
+
+    from_ms: float
+    to_ms: float
+    series: list[SeriesAnswer]
+
+
+class QueryController(Controller):
+    """Parses a query; ``answer`` does the work."""
+
+    path = "/api/v1"
+    tags = ("query",)
+
+    @get("/metrics")
+    async def list_metrics(self) -> Catalogue:
+        """Return what can be asked for, with units."""
+        rows = [
+            MetricRow(
+                name=each.name,
+                unit=each.unit,
+                kind=each.kind,
+                description=each.description,
+            )
+            for each in metrics.METRICS.values()
+        ]
+        rows += [
+            MetricRow(
+                name=each.name,
+                unit=each.unit,
+                kind="rate",
+                description=each.description,
+            )
+            for each in metrics.DERIVED.values()
+        ]
+        return Catalogue(sorted(rows, key=lambda row: row.name))
+
+    @get("/query")
+    async def query(
+        self,
+        store: NamedDependency[Store],
+        host: Annotated[
+            str,
+            QueryParameter(
+                min_length=1, max_length=100, examples=[Example(value="robot-7")]
+            ),
+        ],
+        metric: Annotated[
+            list[str],
+            QueryParameter(
+                description="names from /api/v1/metrics, repeated or by commas",
+                examples=[Example(value=["cpu_percent", "memory_rss_bytes"])],
+            ),
+        ],
+        process: Annotated[
+            list[str] | None,
+            QueryParameter(
+                description="processes, repeated; none: the host itself",
+                examples=[Example(value=["planner"])],
+            ),
+        ] = None,
+        from_: Annotated[
+            _Time,
+            QueryParameter(
+                name="from",
+                description="now, -15m, seconds since 1970, or ISO 8601",
+                examples=[Example(value="-15m")],
+            ),
+        ] = "-15m",
+        to: Annotated[_Time, QueryParameter(examples=[Example(value="now")])] = "now",
+        max_points: Annotated[int, QueryParameter(ge=1, le=10_000)] = 1_200,
+        resolution: Annotated[
+            Literal["auto", "raw"],
+            QueryParameter(
+                description="raw: every sample as taken; auto: at most max_points "
+                "steps with mean, min and max"
+            ),
+        ] = "auto",
+    ) -> Answer:
+        """Return metrics of a host or of its processes over a range of time."""
+        selected = select(metric)
+        span = _range(from_, to, max_points)
+        await require_host(store, host)
+        all_series = await _series(store, host, process)
+        answers: list[SeriesAnswer] = []
+        for series in all_series:
+            if resolution == "raw":
+                answers += await exact(store, series, selected, span)
+            else:
+                answers.append(await on_grid(store, series, selected, span))
+        return Answer(
+            from_ms=to_ms(span.start_ns), to_ms=to_ms(span.stop_ns), series=answers
+        )
+
+
+def _range(start: str, stop: str, max_points: int) -> Range:
+    now_ns = time.time_ns()
+    start_ns = parse_time("from", start, now_ns)
+    stop_ns = parse_time("to", stop, now_ns)
+    if stop_ns <= start_ns:
+        raise BadRequestError("from", f"{start!r} does not lie before to={stop!r}")
+    if stop_ns - start_ns > RANGE_MAX_NS:
+        raise BadRequestError("from", "the range is longer than ten years")
+    return Range(start_ns, stop_ns, max_points)
+
+
+async def _series(store: Store, host: str, names: list[str] | None) -> list[Series]:
+    if not names:
+        return [Series(host, "host", "")]
+    known = {row.process for row in await store.fleet.processes(host)}
+    for name in names:
+        if name not in known:
+            raise NotFoundError(
+                f"no process {name[:100]!r} on {host!r}; /api/v1/processes lists them"
+            )
+    return [Series(host, "process", name) for name in dict.fromkeys(names)]

@@ -1,0 +1,53 @@
+"""Times as people and programs write them in a query."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import datetime, timezone
+
+from robometrics.errors import BadRequestError
+from robometrics.schema import NS_PER_SECOND
+
+_RELATIVE = re.compile(r"-(\d{1,9})(ms|s|m|h|d|w)")
+_UNIT_NS = {
+    "ms": 1_000_000,
+    "s": NS_PER_SECOND,
+    "m": 60 * NS_PER_SECOND,
+    "h": 3600 * NS_PER_SECOND,
+    "d": 86_400 * NS_PER_SECOND,
+    "w": 604_800 * NS_PER_SECOND,
+}
+_NUMBER = re.compile(r"\d{1,10}(\.\d{1,9})?")
+_HELP = "use now, -15m (ms s m h d w), seconds since 1970, or 2026-11-23T12:00:00Z"
+
+
+def parse_time(field: str, text: str, now_ns: int | None = None) -> int:
+    """Return *text* as nanoseconds since the Unix epoch.
+
+    Raises:
+        BadRequestError: It is none of the forms; *field* is named.
+    """
+    now_ns = time.time_ns() if now_ns is None else now_ns
+    if text == "now":
+        return now_ns
+    if found := _RELATIVE.fullmatch(text):
+        return max(0, now_ns - int(found[1]) * _UNIT_NS[found[2]])
+    if _NUMBER.fullmatch(text):
+        seconds, _, fraction = text.partition(".")
+        return int(seconds) * NS_PER_SECOND + int(fraction.ljust(9, "0") or 0)
+    try:
+        # A "+" of a time zone that was not escaped in the URL arrives as a space.
+        moment = datetime.fromisoformat(text.replace(" ", "+"))
+    except ValueError as exc:
+        raise BadRequestError(field, f"{text[:40]!r} is not a time; {_HELP}") from exc
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    if moment.timestamp() < 0:
+        raise BadRequestError(field, "lies before 1970")
+    return round(moment.timestamp() * 1_000_000) * 1_000
+
+
+def to_ms(ns: int) -> float:
+    """Return milliseconds since the Unix epoch, as browsers have time."""
+    return ns / 1_000_000

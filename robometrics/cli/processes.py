@@ -1,0 +1,107 @@
+"""``robometrics register`` and ``robometrics ps``: one question to the worker each."""
+
+from __future__ import annotations
+
+import argparse
+
+from robometrics.cli.run import parse_tags
+from robometrics.cli.services import complain
+from robometrics.errors import RoboMetricsError
+from robometrics.lib import client
+from robometrics.schema import ListRequest, Reply, Watched
+from robometrics.settings import ClientSettings, add_flags, load
+
+_KIB = 1024
+
+
+def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    register = commands.add_parser(
+        "register", help="measure a process that runs already", allow_abbrev=False
+    )
+    register.add_argument("--pid", type=int, required=True)
+    register.add_argument("--name", required=True)
+    register.add_argument(
+        "--tag", action="append", default=[], metavar="KEY=VALUE", help="repeatable"
+    )
+    add_flags(register, ClientSettings)
+    register.set_defaults(run=run_register)
+
+    listing = commands.add_parser(
+        "ps", help="list what is measured on this host", allow_abbrev=False
+    )
+    add_flags(listing, ClientSettings)
+    listing.set_defaults(run=run_ps)
+
+
+def run_register(options: argparse.Namespace) -> int:
+    """Register a process; return 0 if it is accepted."""
+    try:
+        settings = load(ClientSettings, vars(options))
+        request = client.register_request(
+            options.name, options.pid, parse_tags(options.tag)
+        )
+        reply = client.ask(request, settings)
+    except RoboMetricsError as exc:
+        return complain(exc)
+    if not reply.accepted:
+        return complain(reply.reason)
+    seconds = reply.interval_ns / 1e9
+    what = f"{options.name} (pid {options.pid}) on {reply.host}"
+    print(f"measuring {what} every {seconds:g} s")
+    return 0
+
+
+def run_ps(options: argparse.Namespace) -> int:
+    """Print a table of the measured processes."""
+    try:
+        reply = client.ask(ListRequest(), load(ClientSettings, vars(options)))
+    except RoboMetricsError as exc:
+        return complain(exc)
+    if not reply.accepted:
+        return complain(reply.reason)
+    print(table(reply))
+    return 0
+
+
+def table(reply: Reply) -> str:
+    """Return the processes in *reply* as aligned text."""
+    if not reply.watched:
+        return (
+            f"nothing is measured on {reply.host} but the host itself; try\n"
+            "  robometrics run --name demo -- COMMAND..."
+        )
+    rows = [("NAME", "PID", "CPU TIME", "MEMORY", "COMMAND")]
+    rows += [_row(each) for each in reply.watched]
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    return "\n".join(
+        f"{name:<{widths[0]}}  {pid:>{widths[1]}}  {cpu:>{widths[2]}}  "
+        f"{memory:>{widths[3]}}  {command}".rstrip()
+        for name, pid, cpu, memory, command in rows
+    )
+
+
+def _row(watched: Watched) -> tuple[str, str, str, str, str]:
+    cpu = "-" if watched.cpu_time_ns is None else f"{watched.cpu_time_ns / 1e9:.2f} s"
+    return (
+        _printable(watched.process),
+        str(watched.pid),
+        cpu,
+        _size(watched.memory_rss_bytes),
+        _printable(watched.command)[:80],
+    )
+
+
+def _size(size_bytes: int | None) -> str:
+    if size_bytes is None:
+        return "-"
+    size = float(size_bytes)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < _KIB:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= _KIB
+    return f"{size:.1f} TiB"
+
+
+def _printable(text: str) -> str:
+    """Return *text* without what could steer a terminal: names are not ours."""
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,0 +1,146 @@
+"""``robometrics run``: start a program, and have it measured from start to end."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+
+from robometrics.cli.services import complain
+from robometrics.errors import NoWorkerError, RoboMetricsError
+from robometrics.lib import client
+from robometrics.schema import Reply
+from robometrics.settings import ClientSettings, add_flags, load
+
+EXIT_NOT_FOUND = 127
+EXIT_SIGNAL = 128
+RETRY_SECONDS = 1.0
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "run",
+        help="start a program and measure it",
+        usage="robometrics run [options] [--name NAME] -- COMMAND...",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--name", help="default: the command's own name")
+    parser.add_argument(
+        "--tag", action="append", default=[], metavar="KEY=VALUE", help="repeatable"
+    )
+    add_flags(parser, ClientSettings)
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND...")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; return its exit code, 128 + n if signal n ended it."""
+    command = options.command
+    if command[:1] == ["--"]:
+        command = command[1:]
+    if not command:
+        return complain("nothing to run: robometrics run -- COMMAND...")
+    try:
+        settings = load(ClientSettings, vars(options))
+        tags = parse_tags(options.tag)
+    except RoboMetricsError as exc:
+        return complain(exc)
+    try:
+        child = subprocess.Popen(command)
+    except OSError as exc:
+        complain(f"cannot run {command[0]}: {exc.strerror}")
+        return EXIT_NOT_FOUND
+    _pass_signals_to(child)
+
+    measured = _Measured(
+        options.name or Path(command[0]).name, child.pid, tags, settings
+    )
+    measured.start()
+    # The child stays a zombie until its worker has taken the last, exact reading.
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    measured.finish()
+    code = child.wait()
+    return EXIT_SIGNAL - code if code < 0 else code
+
+
+def parse_tags(pairs: list[str]) -> dict[str, str]:
+    """Return ``KEY=VALUE`` pairs as tags.
+
+    Raises:
+        RoboMetricsError: One is not such a pair.
+    """
+    tags = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise RoboMetricsError(f"--tag {pair}: write it as KEY=VALUE")
+        tags[key] = value
+    return tags
+
+
+class _Measured(threading.Thread):
+    """Registers the child as soon as a worker is there."""
+
+    def __init__(
+        self, name: str, pid: int, tags: dict[str, str], settings: ClientSettings
+    ) -> None:
+        super().__init__(daemon=True)
+        self._request = client.register_request(name, pid, tags)
+        self._settings = settings
+        self._ended = threading.Event()
+        self._reply: Reply | None = None
+
+    def run(self) -> None:
+        warned = False
+        while True:
+            try:
+                self._reply = client.ask(self._request, self._settings)
+            except NoWorkerError as exc:
+                if not warned:
+                    print(f"robometrics: {exc} (still trying)", file=sys.stderr)
+                    warned = True
+                if self._ended.wait(RETRY_SECONDS):
+                    return
+                continue
+            if not self._reply.accepted:
+                print(f"robometrics: {self._reply.reason}", file=sys.stderr)
+            return
+
+    def finish(self) -> None:
+        """Have the last reading taken, if the child is measured."""
+        self._ended.set()
+        self.join(2 * client.ANSWER_SECONDS)
+        if self._reply is None or not self._reply.accepted:
+            return
+        request = client.unregister_request(
+            self._request.pid, ended=True, exit_code=_exit_code(self._request.pid)
+        )
+        try:
+            client.ask(request, self._settings)
+        except NoWorkerError as exc:
+            print(f"robometrics: no last reading: {exc}", file=sys.stderr)
+
+
+def _exit_code(pid: int) -> int | None:
+    """Return the exit code of the zombie *pid*; negative is a signal's number."""
+    found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+    if found is None:
+        return None
+    return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
+
+
+def _pass_signals_to(child: subprocess.Popen[bytes]) -> None:
+    """Let the child decide what a signal means; a terminal sends ours to it as well."""
+
+    def forward(number: int, _: FrameType | None) -> None:
+        child.send_signal(number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, forward)
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,70 @@
+"""Wire the server: API and consumers around one connection to each backend."""
+
+from __future__ import annotations
+
+import logging
+
+import anyio
+
+from robometrics.broker import Link, open_link, provision
+from robometrics.errors import RetryLaterError
+from robometrics.service import wait_or_stop
+from robometrics.settings import ServerSettings
+from robometrics.store import Store, open_store
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 1.0
+
+
+async def server(settings: ServerSettings, stop: anyio.Event) -> None:
+    """Run the roles of *settings* until *stop*; finish what was begun.
+
+    Raises:
+        SettingsError: An option cannot work.
+    """
+    # Imported here: a consumer needs no Litestar, and the API no consumers.
+    from robometrics.consumers.persist import persist  # noqa: PLC0415
+    from robometrics.consumers.rollup import rollup  # noqa: PLC0415
+
+    makers = {"persist": persist, "rollup": rollup}
+    async with (
+        open_link(settings.nats_url, f"server {','.join(settings.roles)}") as link,
+        open_store(settings.mongo_url, settings.mongo_database) as store,
+        anyio.create_task_group() as tg,
+    ):
+        consumers = [
+            make(link, store, fetch_batches=settings.fetch_batches)
+            for role, make in makers.items()
+            if role in settings.roles
+        ]
+        if "api" in settings.roles:
+            from robometrics.api.app import make_app, serve  # noqa: PLC0415
+
+            app = make_app(link, store, consumers)
+            tg.start_soon(serve, app, settings.bind, settings.port, stop)
+        await _prepare(settings, link, store, stop)
+        for consumer in consumers:
+            tg.start_soon(consumer.run, stop)
+
+
+async def _prepare(
+    settings: ServerSettings, link: Link, store: Store, stop: anyio.Event
+) -> None:
+    """Provision broker and database as soon as they answer."""
+    problem = ""
+    while not stop.is_set():
+        try:
+            await provision(
+                link,
+                max_bytes=settings.stream_max_bytes,
+                replicas=settings.replicas,
+            )
+            await store.prepare()
+        except RetryLaterError as exc:
+            if str(exc) != problem:
+                log.warning("not ready yet: %s", exc)
+            problem = str(exc)
+            await wait_or_stop(stop, RETRY_SECONDS)
+        else:
+            return

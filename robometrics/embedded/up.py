@@ -1,0 +1,280 @@
+"""The whole product on this host: servers, API, consumers and worker as children."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import socket
+import sys
+import urllib.error
+import urllib.request
+import webbrowser
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import anyio
+
+from robometrics import runtime
+from robometrics.broker import open_link
+from robometrics.embedded import binaries
+from robometrics.embedded.children import Child
+from robometrics.errors import RetryLaterError, SettingsError
+from robometrics.settings import UpSettings
+from robometrics.store import open_store
+
+NATS_PORT = 4222
+MONGO_PORT = 27017
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+_POLL_SECONDS = 0.05
+_MONGO_CACHE_GB = 0.5
+
+Check = Callable[[], Awaitable[bool]]
+
+
+def say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201  what the user of the command watches
+
+
+async def up(settings: UpSettings, stop: anyio.Event) -> None:
+    """Run everything until *stop*, then stop it from the source end.
+
+    Raises:
+        MissingBinaryError: A server is not installed.
+        SettingsError: Another ``up`` runs here, or a part does not start.
+    """
+    # While the servers start, refused connections are no news.
+    logging.getLogger("robometrics.broker").setLevel(logging.ERROR)
+    folder = Path(settings.data_dir).expanduser().absolute()
+    with _only_one_here():
+        plan = _Plan(settings, folder)
+        try:
+            async with anyio.create_task_group() as tg:
+                for child in plan.children:
+                    tg.start_soon(child.keep_running)
+                if await plan.wait_ready(stop):
+                    runtime.announce(plan.running())
+                    say(f"ready: {plan.api_url}")
+                    if settings.browser and _has_screen():
+                        webbrowser.open(plan.api_url)
+                    await stop.wait()
+                say("stopping")
+                # The worker first, so that its last samples still find a broker.
+                for child in reversed(plan.children):
+                    await child.stop(STOP_SECONDS)
+        finally:
+            (runtime.directory() / "up.json").unlink(missing_ok=True)
+            for child in plan.children:
+                child.kill()
+
+
+class _Plan:
+    """What is started, in this order, and how each tells that it answers."""
+
+    def __init__(self, settings: UpSettings, folder: Path) -> None:
+        self._settings = settings
+        logs = folder / "logs"
+        try:
+            logs.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise SettingsError(
+                f"cannot write to {folder}: {exc}; use --data-dir"
+            ) from exc
+        self.children: list[Child] = []
+        self._checks: list[tuple[str, Check]] = []
+        python = [sys.executable, "-m", "robometrics"]
+
+        self.nats_url = settings.nats_url
+        if not self.nats_url:
+            port = _port(NATS_PORT)
+            self.nats_url = f"nats://127.0.0.1:{port}"
+            config = _write_nats_config(folder, port)
+            command = [str(binaries.nats_server()), "--config", str(config)]
+            self.children.append(Child("nats-server", command, logs, say))
+        self._checks.append(("nats-server", self._broker_answers))
+
+        self.mongo_url = settings.mongo_url
+        if not self.mongo_url:
+            port = _port(MONGO_PORT)
+            self.mongo_url = f"mongodb://127.0.0.1:{port}"
+            command = _mongod_command(folder, port)
+            self.children.append(Child("mongod", command, logs, say))
+        self._checks.append(("mongod", self._database_answers))
+
+        self._port = _port(settings.port, settings.bind)
+        shown = "127.0.0.1" if settings.bind in ("0.0.0.0", "::") else settings.bind  # noqa: S104
+        self.api_url = f"http://{shown}:{self._port}"
+        server = [*python, "server", f"--nats-url={self.nats_url}"]
+        server += [f"--mongo-url={self.mongo_url}", "--roles=api,persist,rollup"]
+        server += [f"--bind={settings.bind}", f"--port={self._port}"]
+        server += [f"--log-level={settings.log_level}"]
+        self.children.append(Child("server", server, logs, say))
+        self._checks.append(("server", self._server_is_ready))
+
+        worker = [*python, "worker", f"--nats-url={self.nats_url}"]
+        worker += [f"--host={settings.host}", f"--socket-path={settings.socket_path}"]
+        worker += [f"--interval-seconds={settings.interval_seconds}"]
+        worker += [f"--data-dir={folder / 'worker'}"]
+        worker += [f"--log-level={settings.log_level}"]
+        self.children.append(Child("worker", worker, logs, say))
+        self._checks.append(("worker", self._host_is_seen))
+
+    def running(self) -> runtime.Running:
+        pid = os.getpid()
+        return runtime.Running(
+            pid=pid,
+            start_ticks=runtime.start_ticks(pid) or 0,
+            nats_url=self.nats_url,
+            mongo_url=self.mongo_url,
+            api_url=self.api_url,
+            socket_path=self._settings.socket_path,
+            host=self._settings.host,
+        )
+
+    async def wait_ready(self, stop: anyio.Event) -> bool:
+        """Wait until everything answers; return whether it does (``False``: *stop*).
+
+        Raises:
+            SettingsError: A part does not; it shows what that part said last.
+        """
+        for name, check in self._checks:
+            deadline = anyio.current_time() + START_SECONDS
+            while not await check():
+                if stop.is_set():
+                    return False
+                if anyio.current_time() > deadline or self._gave_up(name):
+                    raise SettingsError(self._obituary(name))
+                await anyio.sleep(_POLL_SECONDS)
+        return True
+
+    def _gave_up(self, name: str) -> bool:
+        return any(c.name == name and c.restarts >= 5 for c in self.children)  # noqa: PLR2004
+
+    def _obituary(self, name: str) -> str:
+        tail = "".join(c.log_tail() for c in self.children if c.name == name)
+        hint = ""
+        if "libcurl" in tail:
+            hint = "\ninstall the system's libcurl (Debian and Ubuntu: libcurl4)"
+        return f"{name} does not start; it said last:\n{tail}{hint}"
+
+    async def _broker_answers(self) -> bool:
+        async with open_link(self.nats_url, "up") as link:
+            with anyio.move_on_after(1):
+                await link.wait_up()
+            return link.is_up
+
+    async def _database_answers(self) -> bool:
+        async with open_store(self.mongo_url, "robometrics") as store:
+            try:
+                await store.ping()
+            except RetryLaterError:
+                return False
+            return True
+
+    async def _server_is_ready(self) -> bool:
+        return await self._get("/api/v1/health/ready") is not None
+
+    async def _host_is_seen(self) -> bool:
+        answer = await self._get("/api/v1/hosts")
+        return answer is not None and any(
+            row["host"] == self._settings.host and row["state"] == "live"
+            for row in answer["hosts"]
+        )
+
+    async def _get(self, path: str) -> dict[str, list[dict[str, str]]] | None:
+        def fetch() -> bytes:
+            url = self.api_url + path
+            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  our own
+                return bytes(answer.read())
+
+        try:
+            answer = json.loads(await asyncio.to_thread(fetch))
+        except (OSError, ValueError):
+            return None
+        return dict(answer)
+
+
+def _port(wanted: int, bind: str = "127.0.0.1") -> int:
+    """Return *wanted* if it is free, else a port that is."""
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    for port in (wanted, 0):
+        with contextlib.closing(socket.socket(family)) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((bind, port))
+            except OSError as exc:
+                if port == 0:
+                    raise SettingsError(f"cannot listen on {bind}: {exc}") from exc
+            else:
+                return int(probe.getsockname()[1])
+    raise AssertionError  # the loop returns or raises
+
+
+def _write_nats_config(folder: Path, port: int) -> Path:
+    store = json.dumps(str(folder / "nats"))
+    config = folder / "nats.conf"
+    config.write_text(
+        f"""\
+# Written by robometrics up at each start.
+host: 127.0.0.1
+port: {port}
+jetstream {{
+  store_dir: {store}
+  # An acknowledged message survives the server's death at once, a power cut after 1 s.
+  sync_interval: 1s
+}}
+# nats-py 2.16 does not understand the second version of acknowledgements.
+feature_flags {{ js_ack_fc_v2: false }}
+""",
+        encoding="utf-8",
+    )
+    return config
+
+
+def _mongod_command(folder: Path, port: int) -> list[str]:
+    database = folder / "mongo"
+    database.mkdir(exist_ok=True)
+    return [
+        str(binaries.mongod()),
+        "--bind_ip=127.0.0.1",
+        f"--port={port}",
+        f"--dbpath={database}",
+        "--nounixsocket",
+        f"--wiredTigerCacheSizeGB={_MONGO_CACHE_GB}",
+        "--quiet",
+    ]
+
+
+@contextlib.contextmanager
+def _only_one_here() -> Iterator[None]:
+    """Hold the lock of this user's ``up``.
+
+    Raises:
+        SettingsError: Another one holds it.
+    """
+    try:
+        folder = runtime.make_directory()
+        lock = (folder / "up.lock").open("w")
+    except OSError as exc:
+        raise SettingsError(f"{exc}; set {runtime.DIRECTORY_ENV}") from exc
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            found = runtime.find()
+            where = f" at {found.api_url}" if found else ""
+            raise SettingsError(
+                f"robometrics up runs already{where}; a second one needs another "
+                f"{runtime.DIRECTORY_ENV}"
+            ) from exc
+        yield
+
+
+def _has_screen() -> bool:
+    if sys.platform == "darwin":
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,1 @@
+"""What a measured program imports."""

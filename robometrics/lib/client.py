@@ -1,0 +1,139 @@
+"""Ask the worker on this host, by NATS or by its local socket.
+
+Everything here blocks; ``register`` calls it in a daemon thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from robometrics import runtime, subjects
+from robometrics.broker import ask_once
+from robometrics.errors import DiscardMessageError, NoWorkerError
+from robometrics.schema import (
+    MESSAGE_BYTES_MAX,
+    AnyRequest,
+    RegisterRequest,
+    Reply,
+    UnregisterRequest,
+    decode_reply,
+    encode_request,
+)
+from robometrics.settings import ClientSettings
+
+T = TypeVar("T")
+ANSWER_SECONDS = 2.0
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """An event loop that looks names up in its own thread.
+
+    asyncio would do it in threads that the interpreter joins when it exits, so that a
+    slow name server could hold up the end of the measured program.
+    """
+
+    async def getaddrinfo(self, *args: Any, **options: Any) -> Any:
+        return socket.getaddrinfo(*args, **options)
+
+
+def register_request(
+    name: str, pid: int, tags: dict[str, str] | None = None
+) -> RegisterRequest:
+    """Return the request to measure *pid*, with what proves which process it is."""
+    return RegisterRequest(
+        name=name,
+        pid=pid,
+        start_ticks=runtime.start_ticks(pid),
+        boot_id=runtime.boot_id() or None,
+        pid_namespace=runtime.pid_namespace(pid) or runtime.pid_namespace(),
+        tags=tags or {},
+    )
+
+
+def unregister_request(
+    pid: int,
+    name: str | None = None,
+    *,
+    ended: bool = False,
+    exit_code: int | None = None,
+) -> UnregisterRequest:
+    """Return the request to measure *pid* no more."""
+    return UnregisterRequest(
+        pid=pid,
+        name=name,
+        start_ticks=runtime.start_ticks(pid),
+        pid_namespace=runtime.pid_namespace(),
+        ended=ended,
+        exit_code=exit_code,
+    )
+
+
+def ask(request: AnyRequest, settings: ClientSettings) -> Reply:
+    """Return the worker's answer, by NATS if a broker answers, else by the socket.
+
+    What NATS brought a refusal for is tried on the socket too: there the kernel vouches
+    for the asking process, which helps in a container.
+
+    Raises:
+        NoWorkerError: Nobody answered.
+    """
+    data = encode_request(request)
+    answers = []
+    for way in (_ask_by_nats, ask_by_socket):
+        reply = way(data, settings)
+        if reply is not None and reply.accepted:
+            return reply
+        answers.append(reply)
+    for reply in reversed(answers):
+        if reply is not None:
+            return reply
+    raise NoWorkerError(
+        f"no worker answered, by {settings.nats_url} or {settings.socket_path}: "
+        "is robometrics-worker (or robometrics up) running on this host?"
+    )
+
+
+def ask_by_socket(data: bytes, settings: ClientSettings) -> Reply | None:
+    """Return the answer of the worker on this host's socket, ``None`` without one."""
+    for path in runtime.sockets(settings.socket_path):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(ANSWER_SECONDS)
+            try:
+                connection.connect(path)
+                connection.sendall(data + b"\n")
+                with connection.makefile("rb") as answer:
+                    return _decoded(answer.readline(MESSAGE_BYTES_MAX))
+            except OSError:
+                continue
+    return None
+
+
+def _ask_by_nats(data: bytes, settings: ClientSettings) -> Reply | None:
+    address = runtime.boot_id() or socket.gethostname()
+    asking = ask_once(
+        settings.nats_url,
+        [subjects.register(address)],
+        data,
+        timeout_seconds=ANSWER_SECONDS,
+    )
+    return _decoded(_run(asking))
+
+
+def _decoded(data: bytes | None) -> Reply | None:
+    if not data:
+        return None
+    try:
+        return decode_reply(data)
+    except DiscardMessageError:
+        return None  # whoever answered, it was no worker of ours
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    loop = _Loop()
+    try:
+        return loop.run_until_complete(work)
+    finally:
+        loop.close()
