@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-KEY = r"^[a-z][a-z0-9_]{0,62}(:[A-Za-z0-9_=-]{1,100})?$"
+KEY = r"^[a-z][a-z0-9_]{0,62}(:[A-Za-z0-9_=-]{1,100})?\Z"
 _KEY = re.compile(KEY)
 
 

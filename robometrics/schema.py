@@ -23,13 +23,13 @@ SAMPLES_PER_BATCH_MAX = 10_000
 NS_PER_SECOND = 1_000_000_000
 
 _INT64 = {"ge": -(2**63), "le": 2**63 - 1}
-_FLOAT_MAX = 1e300
+_FLOAT_MAX = 1e280  # so that no sum or rate per second of them overflows
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 Text = Annotated[str, msgspec.Meta(max_length=1_000)]
-RunId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-z-]{1,64}$")]
-EventId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-z-]{1,64}$")]
-BootId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f-]{1,64}$")]
+RunId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-z-]{1,64}\Z")]
+EventId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-z-]{1,64}\Z")]
+BootId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f-]{1,64}\Z")]
 Pid = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 EpochNs = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -46,7 +46,7 @@ Value = (
 Column = Annotated[list[Value], msgspec.Meta(max_length=SAMPLES_PER_BATCH_MAX)]
 Tags = Annotated[
     dict[
-        Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,31}$")],
+        Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,31}\Z")],
         Annotated[str, msgspec.Meta(min_length=1, max_length=100)],
     ],
     msgspec.Meta(max_length=16),

@@ -89,7 +89,7 @@ class ServerSettings(Common, frozen=True, kw_only=True):
         "mongodb://127.0.0.1:27017"
     )
     mongo_database: Annotated[
-        str, _about("name of the database", pattern=r"^[A-Za-z0-9_-]{1,38}$")
+        str, _about("name of the database", pattern=r"^[A-Za-z0-9_-]{1,38}\Z")
     ] = "robometrics"
     roles: Annotated[
         tuple[Role, ...],

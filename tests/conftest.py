@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
-import socket
-import subprocess
-import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
+from servers import MongoServer, NatsServer
 
 from robometrics.broker import Link, open_link, provision
-from robometrics.embedded import binaries
 from robometrics.store import Store, open_store
 
-START_SECONDS = 30.0
 _databases = itertools.count()
 
 
@@ -35,88 +29,6 @@ def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith("ROBOMETRICS_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("ROBOMETRICS_RUNTIME_DIR", str(tmp_path / "run"))
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class NatsServer:
-    """A nats-server that a test may kill and start again, on the same port."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.port = free_port()
-        self.url = f"nats://127.0.0.1:{self.port}"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        ports = self.directory / "ports"
-        ports.mkdir(parents=True, exist_ok=True)
-        for stale in ports.glob("*.ports"):
-            stale.unlink()
-        command = [str(binaries.nats_server()), "--addr=127.0.0.1", "--jetstream"]
-        command += [f"--port={self.port}", f"--store_dir={self.directory / 'store'}"]
-        command += [f"--ports_file_dir={ports}"]
-        with (self.directory / "nats.log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self.process.poll() is None:
-            for file in ports.glob("*.ports"):
-                if content := file.read_bytes():
-                    json.loads(content)
-                    return
-            time.sleep(0.01)
-        pytest.fail(f"nats-server not up:\n{(self.directory / 'nats.log').read_text()}")
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait(timeout=START_SECONDS)
-
-    def stop(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(timeout=START_SECONDS)
-
-
-class MongoServer:
-    """A mongod that a test may kill and start again, on the same port."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.port = free_port()
-        self.url = f"mongodb://127.0.0.1:{self.port}"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        store = self.directory / "db"
-        store.mkdir(parents=True, exist_ok=True)
-        command = [str(binaries.mongod()), "--bind_ip=127.0.0.1"]
-        command += [f"--port={self.port}", f"--dbpath={store}", "--nounixsocket"]
-        command += ["--wiredTigerCacheSizeGB=0.5"]
-        log_path = self.directory / "mongod.log"
-        with log_path.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self.process.poll() is None:
-            with closing(socket.socket()) as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.02)
-        pytest.fail(f"mongod not up:\n{log_path.read_text()[-4000:]}")
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait(timeout=START_SECONDS)
-
-    def stop(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(timeout=START_SECONDS)
 
 
 @pytest.fixture

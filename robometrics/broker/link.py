@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 ECHO_EVERY_SECONDS = 5.0
 ECHO_WITHIN_SECONDS = 4.0
+LAST_RETRY_SECONDS = 1.0
 DOWN_ERRORS = (NatsError, OSError, TimeoutError, asyncio.TimeoutError, EOFError)
 """What any call on a client may raise while the server is away."""
 
@@ -204,7 +205,7 @@ class Link:
         self._attempt += 1
         if self._attempt == 1:
             return random.choice(pool), 0.0  # noqa: S311
-        delay = min(5.0, 0.1 * 2 ** min(self._attempt, 6))
+        delay = min(LAST_RETRY_SECONDS, 0.1 * 2 ** min(self._attempt, 6))
         return random.choice(pool), delay * random.uniform(0.5, 1.5)  # noqa: S311
 
     async def _on_error(self, error: Exception) -> None:

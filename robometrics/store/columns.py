@@ -48,13 +48,13 @@ def pack(values: Sequence[Number | None]) -> bytes:
 
 
 def _pack_integers(values: Sequence[int]) -> bytes:
-    steps = list(map(sub, values[1:], values))
+    steps = list(map(_wrapped, map(sub, values[1:], values)))
     low, high = (min(steps), max(steps)) if steps else (0, 0)
     for code, limit in _LIMITS:
         if -limit <= low and high < limit:
             packed = _little(array(code, steps))
             return _HEADER.pack(_WIDTHS[code], values[0]) + packed
-    return b"\x00" + _little(array("d", values))  # differences beyond int64: as floats
+    raise OverflowError("an integer beyond 64 bits")
 
 
 def unpack(data: bytes) -> list[Number | None]:

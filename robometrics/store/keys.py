@@ -30,8 +30,8 @@ class Series(NamedTuple):
 
 @lru_cache(maxsize=65_536)
 def series_digest(host: str, kind: str, name: str) -> bytes:
-    """Return the id of a series; the parts may hold any character but NUL."""
-    joined = f"{host}\0{kind}\0{name}".encode()
+    """Return the id of a series; the parts may hold any character."""
+    joined = f"{kind} {len(host)} {host}{name}".encode()
     return blake2b(joined, digest_size=SERIES_BYTES, person=b"rm-series").digest()
 
 

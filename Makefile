@@ -1,0 +1,50 @@
+# Every habit is one command, the same here and in CI. Needs Python 3.11 or newer.
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	&& { command -v $$p; break; }; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+BUILD_FILES := pyproject.toml constraints.txt hatch_build.py robometrics/viz/package-lock.json
+
+.PHONY: help up test check format bench clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+up: $(VENV)/embedded.stamp ## Run the whole product on this host
+	@$(BIN)/robometrics up $(ARGS)
+
+test: $(VENV)/dev.stamp ## Run all tests
+	@./scripts/system-packages chromium
+	$(BIN)/python -m pytest $(ARGS)
+	@if command -v node >/dev/null; then node --test tests/js/*.test.mjs; fi
+
+check: $(VENV)/dev.stamp ## Lint, format check, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/dev.stamp ## Format, and fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/dev.stamp ## Measure, beside baselines of the same run
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## Remove what make made
+	rm -rf $(VENV) build dist robometrics/viz/vendor
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or set PYTHON=" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/embedded.stamp: $(BUILD_FILES) | $(VENV)/bin/python
+	@./scripts/system-packages libcurl
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded]'
+	@touch $@
+
+$(VENV)/dev.stamp: $(BUILD_FILES) | $(VENV)/bin/python
+	@./scripts/system-packages libcurl
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/embedded.stamp

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { cpuPercent, gauge, stepMaxMs } from "../../robometrics/viz/derive.js";
+
+const SLOT = 1_790_000_000;
+const SLOT_MS = SLOT * 1000;
+
+/** A batch of two samples, 500 ms apart. */
+const batch = (fields = {}) => ({
+  kind: "process",
+  host: "vm",
+  process: "planner",
+  run: "ab12cd34-123-4567",
+  slot: SLOT,
+  interval_ns: 500_000_000,
+  offset_ns: [0, 500_000_000],
+  metrics: { cpu_time_ns: [1_000_000_000, 1_250_000_000], memory_rss_bytes: [456, 789] },
+  previous: { offset_ns: -500_000_000, counters: { cpu_time_ns: 500_000_000 } },
+  ...fields,
+});
+
+test("100 percent is one core, and the first sample counts from the previous one", () => {
+  assert.deepEqual(cpuPercent(batch()), [
+    { timeMs: SLOT_MS, value: 100 },
+    { timeMs: SLOT_MS + 500, value: 50 },
+  ]);
+});
+
+test("the first reading of a run has no rate", () => {
+  assert.deepEqual(cpuPercent(batch({ previous: undefined })), [
+    { timeMs: SLOT_MS + 500, value: 50 },
+  ]);
+});
+
+test("a rate across missing samples is their mean", () => {
+  const metrics = { cpu_time_ns: [1_000_000_000, null] };
+  const previous = { offset_ns: -4_000_000_000, counters: { cpu_time_ns: 0 } };
+  assert.deepEqual(cpuPercent(batch({ metrics, previous })), [
+    { timeMs: SLOT_MS, value: 25 },
+    { timeMs: SLOT_MS + 500, value: NaN },
+  ]);
+});
+
+test("a counter that went back is not a rate", () => {
+  const previous = { offset_ns: -500_000_000, counters: { cpu_time_ns: 2_000_000_000 } };
+  assert.ok(Number.isNaN(cpuPercent(batch({ previous }))[0].value));
+});
+
+test("a previous reading without this counter is none", () => {
+  const previous = { offset_ns: -500_000_000, counters: {} };
+  assert.equal(cpuPercent(batch({ previous })).length, 1);
+});
+
+test("a column of one value belongs to the last sample", () => {
+  const single = batch({ metrics: { cpu_time_ns: [1_500_000_000], memory_rss_bytes: [1] } });
+  assert.deepEqual(gauge(single, "memory_rss_bytes"), [{ timeMs: SLOT_MS + 500, value: 1 }]);
+  assert.deepEqual(cpuPercent(single), [{ timeMs: SLOT_MS + 500, value: 100 }]);
+  assert.equal(stepMaxMs(single, "memory_rss_bytes"), 2500);
+});
+
+test("a column of all samples breaks after two and a half intervals", () => {
+  assert.equal(stepMaxMs(batch(), "memory_rss_bytes"), 1250);
+});
+
+test("null could not be read; a metric not carried has no samples", () => {
+  const metrics = { memory_rss_bytes: [null, 5] };
+  assert.deepEqual(
+    gauge(batch({ metrics }), "memory_rss_bytes").map(({ value }) => value),
+    [NaN, 5],
+  );
+  assert.deepEqual(cpuPercent(batch({ metrics })), []);
+});

@@ -1,0 +1,136 @@
+"""What is in the outbox survives, in order, and no more than fits."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from robometrics.errors import OutboxError
+from robometrics.publisher.outbox import VERSION, Outbox, Shed
+from robometrics.publisher.watchlist import Registration
+
+MIB = 1 << 20
+
+
+def opened(path: Path, max_bytes: int = MIB) -> Outbox:
+    return Outbox(path / "outbox.db", max_bytes=max_bytes)
+
+
+def test_messages_survive_a_restart_in_order(tmp_path: Path) -> None:
+    box = opened(tmp_path)
+    box.put(100, 2, [("a", b"1"), ("b", b"22")])
+    first_id = box.id
+    box.close()
+
+    box = opened(tmp_path)
+    assert [("a", b"1"), ("b", b"22")] == [
+        (row.subject, row.data) for row in box.read(0, 10)
+    ]
+    assert (2, 3, 100, 2) == (
+        box.messages,
+        box.bytes,
+        box.last_slot(),
+        box.generation(),
+    )
+    assert first_id == box.id
+    box.close()
+
+
+def test_a_message_id_is_never_given_twice(tmp_path: Path) -> None:
+    """Else the stream would take a new message for a repeat of a deleted one."""
+    box = opened(tmp_path)
+    rows, _ = box.put(1, 0, [("a", b"1"), ("a", b"2")])
+    box.delete(row.seq for row in rows)
+    box.close()
+    box = opened(tmp_path)
+    again, _ = box.put(2, 0, [("a", b"3")])
+    assert not {row.seq for row in rows} & {row.seq for row in again}
+    box.close()
+
+
+def test_a_full_outbox_sheds_the_oldest_and_says_what(tmp_path: Path) -> None:
+    box = opened(tmp_path, max_bytes=MIB)
+    body = b"x" * (MIB // 16)
+    sheds = [box.put(slot, 0, [("s", body)])[1] for slot in range(17)]
+    assert [None] * 16 == sheds[:16]
+    assert Shed(messages=2, from_slot=0, to_slot=1) == sheds[16]
+    assert (15, 15 * len(body)) == (box.messages, box.bytes)
+    assert len(box.read(0, 100)) == 15
+    box.close()
+
+
+def test_a_damaged_file_is_set_aside_and_the_work_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    path.write_bytes(b"this is not a database" * 500)
+    box = opened(tmp_path)
+    assert box.set_aside is not None
+    assert b"this is not" == box.set_aside.read_bytes()[:11]
+    box.put(1, 0, [("a", b"1")])
+    assert 1 == box.messages
+    box.close()
+
+
+def test_a_file_from_a_newer_release_is_refused(tmp_path: Path) -> None:
+    box = opened(tmp_path)
+    box.close()
+    with sqlite3.connect(tmp_path / "outbox.db") as db:
+        db.execute(f"PRAGMA user_version={VERSION + 1}")
+    db.close()
+    with pytest.raises(OutboxError, match="newer release"):
+        opened(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_that_says_so(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutboxError, match="--data-dir"):
+        opened(tmp_path / "file" / "folder")
+
+
+def test_registrations_are_kept_until_dropped(tmp_path: Path) -> None:
+    box = opened(tmp_path)
+    one = Registration(name="a", pid=1, start_ticks=5, boot_id="b", tags={"k": "v"})
+    two = Registration(name="b", pid=1, start_ticks=5, boot_id="b")
+    box.keep_registration(one)
+    box.keep_registration(two)
+    box.keep_registration(one)
+    box.close()
+    box = opened(tmp_path)
+    assert {"a": one, "b": two} == {each.name: each for each in box.registrations()}
+    box.drop_registration("a", one.run)
+    assert [two] == box.registrations()
+    box.close()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.lists(st.binary(max_size=50), max_size=5),  # put these bodies
+            st.integers(0, 30),  # delete the message with this seq, if it is there
+        ),
+        max_size=20,
+    )
+)
+def test_counts_and_contents_agree_with_a_dictionary(
+    tmp_path: Path, moves: list[list[bytes] | int]
+) -> None:
+    for file in tmp_path.glob("outbox.db*"):
+        file.unlink()
+    box = opened(tmp_path)
+    model: dict[int, bytes] = {}
+    for move in moves:
+        if isinstance(move, int):
+            box.delete([move])
+            model.pop(move, None)
+        else:
+            rows, _ = box.put(1, 0, [("s", body) for body in move])
+            model |= {row.seq: row.data for row in rows}
+    assert model == {row.seq: row.data for row in box.read(0, 1_000)}
+    assert (len(model), sum(map(len, model.values()))) == (box.messages, box.bytes)
+    box.close()

@@ -1,0 +1,122 @@
+"""The hot path reads the right process, exactly, and notices that it went."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import psutil
+import pytest
+from waiting import poll_until
+
+from robometrics import runtime
+from robometrics.errors import ProcessGoneError
+from robometrics.publisher.samplers.process import (
+    LinuxProcess,
+    PortableProcess,
+    open_process,
+    parse_io,
+    parse_stat,
+)
+
+from .conftest import Spawn
+
+STAT = (
+    b"4242 (a) b (c)) S 1 4242 4242 0 -1 4194560 1700 900 12 3 25 7 1 2 20 0 9 0 "
+    b"331122 11501568 870 18446744073709551615 1 1 0\n"
+)
+
+
+def test_stat_is_parsed_from_the_last_bracket_of_a_hostile_name() -> None:
+    expected = {
+        "minor_faults_total": 1700,
+        "major_faults_total": 12,
+        "thread_count": 9,
+    }
+    assert expected == parse_stat(STAT)
+
+
+def test_io_counts_what_reached_storage_not_what_was_cached() -> None:
+    io = b"rchar: 999\nwchar: 888\nsyscr: 1\nsyscw: 2\nread_bytes: 4096\n"
+    io += b"write_bytes: 8192\ncancelled_write_bytes: 0\n"
+    expected = {"io_read_bytes_total": 4096, "io_write_bytes_total": 8192}
+    assert expected == parse_io(io)
+
+
+def test_cpu_and_memory_agree_with_psutil() -> None:
+    pid = os.getpid()
+    reader = open_process(pid, runtime.start_ticks(pid) or 0)
+    own = psutil.Process()
+    before = sum(own.cpu_times()[:2])
+    fast = reader.fast()
+    after = sum(own.cpu_times()[:2])
+    assert before - 0.02 <= fast.cpu_time_ns / 1e9 <= after + 0.02
+    assert fast.memory_rss_bytes == pytest.approx(own.memory_info().rss, rel=0.2)
+    assert own.num_threads() == reader.slow()["thread_count"]
+    reader.close()
+
+
+def test_a_wrong_start_time_is_another_process() -> None:
+    pid = os.getpid()
+    with pytest.raises(ProcessGoneError):
+        LinuxProcess(pid, (runtime.start_ticks(pid) or 0) + 1)
+
+
+def test_a_missing_process_is_gone() -> None:
+    with pytest.raises(ProcessGoneError):
+        LinuxProcess(2**22 - 1, 1)
+
+
+def test_descriptors_are_returned() -> None:
+    pid = os.getpid()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(50):
+        open_process(pid, runtime.start_ticks(pid) or 0).close()
+    assert before == len(os.listdir("/proc/self/fd"))
+
+
+def test_a_zombies_clock_is_its_exact_cpu_time(spawn: Spawn) -> None:
+    """Its parent has not reaped it: the last reading a worker can take."""
+    child = spawn(
+        "import time\nt = time.process_time()\nwhile time.process_time() - t < 0.2: pass"
+    )
+    reader = open_process(child.pid, runtime.start_ticks(child.pid) or 0)
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    last = reader.final_cpu_time_ns()
+    usage = os.wait4(child.pid, 0)[2]
+    child.returncode = 0
+    assert last is not None
+    assert usage.ru_utime + usage.ru_stime == pytest.approx(last / 1e9, abs=0.001)
+    with pytest.raises(ProcessGoneError):
+        reader.fast()
+    assert reader.final_cpu_time_ns() is None
+    reader.close()
+
+
+@pytest.mark.parametrize("kind", ["linux", "portable"])
+def test_both_readers_see_cpu_grow_and_the_end(spawn: Spawn, kind: str) -> None:
+    child = spawn("while True: pass")
+    if kind == "linux":
+        reader = LinuxProcess(child.pid, runtime.start_ticks(child.pid) or 0)
+    else:
+        reader = PortableProcess(child.pid)
+    first = reader.fast().cpu_time_ns
+    poll_until(lambda: reader.fast().cpu_time_ns > first + 50_000_000)
+    assert reader.slow()["thread_count"] == 1
+    child.kill()
+    child.wait()
+    with pytest.raises(ProcessGoneError):
+        reader.fast()
+    reader.close()
+
+
+def test_the_clock_runs_in_nanoseconds_not_in_ticks() -> None:
+    """Sampled at 10 Hz, a tick of 10 ms would be a tenth of the value."""
+    pid = os.getpid()
+    reader = open_process(pid, runtime.start_ticks(pid) or 0)
+    seen = set()
+    deadline = time.monotonic() + 5
+    while len(seen) < 100 and time.monotonic() < deadline:
+        seen.add(reader.fast().cpu_time_ns % 10_000_000)
+    assert 100 == len(seen)
+    reader.close()

@@ -1,0 +1,191 @@
+"""Ticks keep their grid; slots and generations never mix; nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import time
+from itertools import pairwise
+
+import pytest
+from waiting import poll_until
+
+from robometrics import runtime
+from robometrics.publisher.clock import Clock
+from robometrics.publisher.sampler import Sampler, Slot
+from robometrics.publisher.series import SlotBuffer
+from robometrics.publisher.watchlist import Registration, Target, Watchlist
+from robometrics.schema import HostBatch, ProcessBatch, decode_batch
+
+from .conftest import Spawn
+
+SECOND = 1_000_000_000
+
+
+class Bench:
+    """A sampler on its own, and everything it handed over."""
+
+    def __init__(self, interval_ns: int, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
+        self.watchlist = Watchlist("robot", 100)
+        self.slots: list[Slot] = []
+        self.gone: list[Target] = []
+        self.first_slot = self.clock.now_ns() // SECOND + 1
+        self.sampler = Sampler(
+            "robot",
+            "boot",
+            self.watchlist,
+            self.clock,
+            interval_ns=interval_ns,
+            first_slot=self.first_slot,
+            hand_over=self.slots.append,
+            gone=self.gone.append,
+            read_self=dict,
+        )
+
+    def watch(self, pid: int, name: str = "p") -> Target:
+        ticks = runtime.start_ticks(pid)
+        assert ticks is not None
+        registration = Registration(
+            name=name, pid=pid, start_ticks=ticks, boot_id="boot"
+        )
+        return self.watchlist.add(registration)[0]
+
+    def batches(self, kind: type = ProcessBatch) -> list:
+        decoded = [
+            decode_batch(data) for slot in self.slots for _, data in slot.messages
+        ]
+        return [batch for batch in decoded if isinstance(batch, kind)]
+
+    def run_for_slots(self, count: int) -> None:
+        self.sampler.start()
+        poll_until(lambda: len(self.slots) >= count)
+        self.sampler.stop()
+        self.sampler.join(5)
+        assert not self.sampler.is_alive()
+
+
+def test_every_tick_of_the_grid_is_taken_once_and_in_its_slot() -> None:
+    bench = Bench(SECOND // 20)
+    bench.watch(os.getpid())
+    bench.run_for_slots(2)
+
+    batches = bench.batches()
+    times = [b.slot * SECOND + o for b in batches for o in b.offset_ns]
+    ticks = [at // (SECOND // 20) for at in times]
+    assert sorted(set(ticks)) == ticks
+    assert len(ticks) + bench.sampler.ticks_skipped == ticks[-1] - ticks[0] + 1
+    assert [b.slot for b in batches] == sorted({b.slot for b in batches})
+    assert batches[0].slot >= bench.first_slot
+
+
+def test_each_batch_names_the_sample_before_it() -> None:
+    """So a reader sees a missing batch, and has a rate for the first sample."""
+    bench = Bench(SECOND // 10)
+    bench.watch(os.getpid())
+    bench.run_for_slots(3)
+
+    batches = bench.batches()
+    assert batches[0].previous is None
+    for before, after in pairwise(batches):
+        last_ns = before.slot * SECOND + before.offset_ns[-1]
+        assert last_ns == after.slot * SECOND + after.previous.offset_ns
+        assert before.metrics["cpu_time_ns"][-1] == (
+            after.previous.counters["cpu_time_ns"]
+        )
+
+
+def test_the_host_is_read_once_a_second() -> None:
+    bench = Bench(SECOND)
+    bench.run_for_slots(2)
+    batches = bench.batches(HostBatch)
+    assert all(1 == len(batch.offset_ns) for batch in batches)
+    for key in ("cpu_time_ns", "memory_total_bytes", "memory_available_bytes"):
+        assert batches[0].metrics[key][0] > 0
+
+
+def test_one_unreadable_process_does_not_stop_the_others(spawn: Spawn) -> None:
+    doomed = spawn("input()")
+    bench = Bench(SECOND // 10)
+    bench.watch(doomed.pid, "doomed")
+    bench.watch(os.getpid(), "mine")
+    bench.sampler.start()
+    poll_until(lambda: bench.slots)
+    doomed.kill()
+    doomed.wait()
+    poll_until(lambda: bench.gone)
+    count = len(bench.slots)
+    poll_until(lambda: len(bench.slots) > count + 1)
+    bench.sampler.stop()
+    bench.sampler.join(5)
+    assert "doomed" == bench.gone[0].registration.name
+    assert "mine" == bench.batches()[-1].process
+
+
+def test_a_step_back_publishes_no_slot_twice_in_one_generation() -> None:
+    offset_ns = 0
+
+    def wall_ns() -> int:
+        return time.time_ns() + offset_ns
+
+    bench = Bench(SECOND // 10, Clock(wall_ns=wall_ns))
+    bench.watch(os.getpid())
+    bench.sampler.start()
+    poll_until(lambda: len(bench.slots) >= 2)
+    offset_ns = -3 * SECOND
+    poll_until(lambda: any(slot.step_ns for slot in bench.slots))
+    count = len(bench.slots)
+    poll_until(lambda: len(bench.slots) > count + 3)
+    bench.sampler.stop()
+    bench.sampler.join(5)
+
+    identities = [(b.generation, b.slot) for b in bench.batches()]
+    assert sorted(set(identities)) == identities
+    assert {0, 1} == {generation for generation, _ in identities}
+    slots = {g: {s for gen, s in identities if gen == g} for g in (0, 1)}
+    assert slots[0] & slots[1], "the time that came twice was measured twice"
+    first_of_new = next(b for b in bench.batches() if b.generation == 1)
+    assert first_of_new.previous is None
+
+
+def test_the_slot_under_way_is_handed_over_at_the_end() -> None:
+    bench = Bench(SECOND // 50)
+    bench.watch(os.getpid())
+    bench.sampler.start()
+    poll_until(lambda: bench.sampler.ticks >= 5)
+    bench.sampler.stop()
+    bench.sampler.join(5)
+    taken = sum(len(batch.offset_ns) for batch in bench.batches())
+    assert bench.sampler.ticks == taken
+
+
+def test_the_sampler_is_a_daemon_that_cannot_hold_up_an_exit() -> None:
+    assert Bench(SECOND).sampler.daemon
+
+
+def test_a_buffer_gives_single_values_to_the_last_sample() -> None:
+    buffer = SlotBuffer()
+    buffer.add(0, {"cpu_time_ns": 5})
+    buffer.add(10, {"cpu_time_ns": 7})
+    buffer.set_singles({"thread_count": 3})
+    offsets, columns, previous = buffer.take(100)
+    assert ([0, 10], {"cpu_time_ns": [5, 7], "thread_count": [3]}, None) == (
+        offsets,
+        columns,
+        previous,
+    )
+    buffer.add(3, {"cpu_time_ns": 9})
+    _, _, previous = buffer.take(101)
+    assert previous is not None
+    assert (10 - SECOND, {"cpu_time_ns": 7}) == (
+        previous.offset_ns,
+        previous.counters,
+    )
+
+
+@pytest.mark.parametrize("hours", [2, 48])
+def test_a_long_silence_breaks_the_chain(hours: int) -> None:
+    buffer = SlotBuffer()
+    buffer.add(0, {"cpu_time_ns": 5})
+    buffer.take(100)
+    buffer.add(0, {"cpu_time_ns": 6})
+    assert buffer.take(100 + hours * 3600)[2] is None
