@@ -18,7 +18,7 @@ from robometrics.schema import (
     ProcessBatch,
 )
 from robometrics.store import columns
-from robometrics.store.driver import Database
+from robometrics.store.driver import Database, plain
 from robometrics.store.failures import DUPLICATE_KEY, failed_operations, translated
 from robometrics.store.keys import (
     Series,
@@ -57,6 +57,8 @@ class Batches:
             RetryLaterError: Some may not be stored; insert them all again.
         """
         documents = [_to_document(batch) for batch in batches]
+        if not documents:
+            return {}
         try:
             with translated():
                 try:
@@ -140,13 +142,13 @@ def _from_document(document: dict[str, Any]) -> AnyBatch:
         "run": document["run"],
         "generation": document["generation"],
         "slot": round(document["slot"].timestamp()),
-        "interval_ns": document["interval_ns"],
+        "interval_ns": plain(document["interval_ns"]),
         "offset_ns": columns.unpack(document["offset_ns"]),
         "metrics": {
-            key: columns.unpack(value) if isinstance(value, bytes) else [value]
+            key: columns.unpack(value) if isinstance(value, bytes) else [plain(value)]
             for key, value in document["metrics"].items()
         },
-        "previous": Previous(**previous) if previous else None,
+        "previous": _previous(previous) if previous else None,
     }
     match document["kind"]:
         case "process":
@@ -157,3 +159,10 @@ def _from_document(document: dict[str, Any]) -> AnyBatch:
             )
         case _:
             return HostBatch(**common)
+
+
+def _previous(document: dict[str, Any]) -> Previous:
+    return Previous(
+        offset_ns=plain(document["offset_ns"]),
+        counters={key: plain(value) for key, value in document["counters"].items()},
+    )

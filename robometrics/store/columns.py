@@ -33,7 +33,7 @@ def pack(values: Sequence[Number | None]) -> bytes:
 
     Layout: codec byte (0x80: a bitmap of missing values follows as count, bits);
     then for codec 0 float64 values; for codec 1, 2, 4 or 8 an int64 and differences of
-    that many bytes.
+    that many bytes, modulo 2^64.
     """
     if None in values:
         present = [value for value in values if value is not None]
@@ -48,13 +48,19 @@ def pack(values: Sequence[Number | None]) -> bytes:
 
 
 def _pack_integers(values: Sequence[int]) -> bytes:
-    steps = list(map(_wrapped, map(sub, values[1:], values)))
+    steps = list(map(sub, values[1:], values))
     low, high = (min(steps), max(steps)) if steps else (0, 0)
     for code, limit in _LIMITS:
         if -limit <= low and high < limit:
             packed = _little(array(code, steps))
             return _HEADER.pack(_WIDTHS[code], values[0]) + packed
-    raise OverflowError("an integer beyond 64 bits")
+    wrapped = array("q", map(_wrapped, steps))  # they need 65 bits
+    return _HEADER.pack(8, values[0]) + _little(wrapped)
+
+
+def _wrapped(value: int) -> int:
+    """Return *value* modulo 2^64, in the range of an int64."""
+    return (value + 2**63) % 2**64 - 2**63
 
 
 def unpack(data: bytes) -> list[Number | None]:
@@ -76,13 +82,19 @@ def _unpack(data: bytes) -> list[Number | None]:
         start = 1 + _COUNT.size
         stop = start + (count + 7) // 8
         bits = int.from_bytes(data[start:stop], "little")
-        present = iter(_unpack(data[stop:]))
+        if data[stop] == _NULLS:
+            raise ValueError("a bitmap in a bitmap")
+        values = _unpack(data[stop:])
+        if len(values) != bits.bit_count() or bits >> count:
+            raise ValueError(f"{len(values)} values do not fit the bitmap")
+        present = iter(values)
         return [next(present) if bits >> i & 1 else None for i in range(count)]
     if codec == _FLOAT:
         return list(_from_little("d", data[1:]))
     _, first = _HEADER.unpack_from(data)
     steps = _from_little(_CODES[codec], data[_HEADER.size :])
-    return list(accumulate(chain((first,), steps)))
+    summed = accumulate(chain((first,), cast("array[int]", steps)))
+    return list(map(_wrapped, summed) if _CODES[codec] == "q" else summed)
 
 
 def _little(values: array[int] | array[float]) -> bytes:

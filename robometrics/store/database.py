@@ -8,6 +8,7 @@ from typing import Any
 
 from pymongo.errors import CollectionInvalid, OperationFailure
 
+from robometrics.errors import SettingsError
 from robometrics.store import batches, dead_letters, fleet, rollups
 from robometrics.store.driver import Database, open_database
 from robometrics.store.failures import translated
@@ -68,9 +69,12 @@ async def open_store(url: str, database: str) -> AsyncIterator[Store]:
     Raises:
         SettingsError: *url* is wrong.
     """
-    with translated():
-        opened = open_database(url, database)
-        found = await opened.__aenter__()
+    try:
+        with translated():
+            opened = open_database(url, database)
+            found = await opened.__aenter__()
+    except ValueError as exc:  # of a port, for one
+        raise SettingsError(f"mongo_url: {exc}") from exc
     try:
         yield Store(found)
     finally:

@@ -12,7 +12,7 @@ from pymongo import DESCENDING
 from pymongo.errors import BulkWriteError
 
 from robometrics.store.driver import Database
-from robometrics.store.failures import failed_operations, translated
+from robometrics.store.failures import require_duplicates, translated
 
 COLLECTION = "dead_letters"
 INDEXES = ((COLLECTION, [("at", DESCENDING)]),)
@@ -59,7 +59,7 @@ class DeadLetters:
             try:
                 await self._collection.insert_many(documents, ordered=False)
             except BulkWriteError as exc:
-                failed_operations(exc)
+                require_duplicates(exc)
 
     async def count(self) -> int:
         with translated():

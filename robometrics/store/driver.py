@@ -20,6 +20,11 @@ Collection = Any
 Database = Any
 
 
+def plain(value: Any) -> Any:
+    """Return *value*, an integer without the driver's class that msgspec refuses."""
+    return int(value) if isinstance(value, int) else value
+
+
 @asynccontextmanager
 async def open_database(url: str, name: str) -> AsyncIterator[Database]:
     """Yield database *name* at *url*; writes wait for a majority's journals.

@@ -42,3 +42,16 @@ def failed_operations(exc: BulkWriteError) -> dict[int, dict[str, Any]]:
     if problems := exc.details.get("writeConcernErrors"):
         raise RetryLaterError(f"MongoDB: not confirmed: {problems[0]}") from exc
     return {error["index"]: error for error in exc.details.get("writeErrors", [])}
+
+
+def require_duplicates(exc: BulkWriteError) -> list[int]:
+    """Return the positions of the failed writes, whose documents are there already.
+
+    Raises:
+        RetryLaterError: Some write failed for another reason.
+    """
+    failed = failed_operations(exc)
+    for error in failed.values():
+        if error["code"] != DUPLICATE_KEY:
+            raise RetryLaterError(f"MongoDB: {error.get('errmsg')}") from exc
+    return list(failed)

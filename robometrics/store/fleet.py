@@ -14,10 +14,9 @@ import msgspec
 from pymongo import ASCENDING, DESCENDING, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from robometrics.errors import RetryLaterError
 from robometrics.schema import NS_PER_SECOND, AnyBatch, Event, ProcessBatch
-from robometrics.store.driver import Database
-from robometrics.store.failures import DUPLICATE_KEY, failed_operations, translated
+from robometrics.store.driver import Database, plain
+from robometrics.store.failures import require_duplicates, translated
 from robometrics.subjects import escape
 
 INDEXES: tuple[tuple[str, list[tuple[str, int]]], ...] = (
@@ -140,7 +139,7 @@ class Fleet:
             try:
                 await self._events.insert_many(documents, ordered=False)
             except BulkWriteError as exc:
-                failed_operations(exc)
+                require_duplicates(exc)
         await _apply(
             self._runs,
             [
@@ -256,16 +255,14 @@ def _run_change(event: Event) -> dict[str, Any] | None:
         return None
     names = {"host": event.host, "process": event.process, "run": event.run}
     if event.event == "registered":
-        facts = {
+        registered = {
+            "at_ns": event.at_ns,
             "pid": event.pid,
             "started_at_ns": event.started_at_ns,
             "command": event.command or "",
             "tags": event.tags or {},
         }
-        return {
-            "$set": {**names, **facts},
-            "$max": {"registered_ns": event.at_ns},
-        }
+        return {"$set": names, "$max": {"registered": registered}}
     if event.event in ("exited", "unregistered"):
         ended = {"at_ns": event.at_ns, "how": event.event, "code": event.exit_code}
         last_slot = event.at_ns // NS_PER_SECOND
@@ -275,23 +272,24 @@ def _run_change(event: Event) -> dict[str, Any] | None:
 
 def _run_row(row: dict[str, Any]) -> RunRow:
     ended = row.get("ended")
-    registered_ns = row.get("registered_ns", 0)
+    registered = row.get("registered", {})
+    registered_ns = plain(registered.get("at_ns", 0))
     if ended is not None and ended["at_ns"] < registered_ns:
         ended = None  # it was registered again after that
     return RunRow(
         host=row["host"],
         process=row["process"],
         run=row["run"],
-        pid=row.get("pid") or 0,
+        pid=row.get("pid") or registered.get("pid") or 0,
         first_slot=row.get("first_slot"),
         last_slot=row.get("last_slot"),
-        started_at_ns=row.get("started_at_ns"),
+        started_at_ns=plain(registered.get("started_at_ns")),
         registered_ns=registered_ns,
-        ended_ns=ended["at_ns"] if ended else None,
+        ended_ns=plain(ended["at_ns"]) if ended else None,
         end=ended["how"] if ended else None,
         exit_code=ended["code"] if ended else None,
-        command=row.get("command", ""),
-        tags=row.get("tags", {}),
+        command=registered.get("command", ""),
+        tags=registered.get("tags", {}),
     )
 
 
@@ -303,11 +301,6 @@ async def _apply(collection: Any, updates: list[UpdateOne]) -> None:
             try:
                 await collection.bulk_write(todo, ordered=False)
             except BulkWriteError as exc:
-                failed = failed_operations(exc)
-                for error in failed.values():
-                    if error["code"] != DUPLICATE_KEY:
-                        problem = f"MongoDB: {error.get('errmsg')}"
-                        raise RetryLaterError(problem) from exc
-                todo = [todo[index] for index in failed]
+                todo = [todo[index] for index in require_duplicates(exc)]
             else:
                 return

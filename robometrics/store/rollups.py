@@ -20,10 +20,9 @@ from bson.int64 import Int64
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from robometrics.errors import RetryLaterError
 from robometrics.schema import AnyBatch
-from robometrics.store.driver import Database
-from robometrics.store.failures import DUPLICATE_KEY, failed_operations, translated
+from robometrics.store.driver import Database, plain
+from robometrics.store.failures import require_duplicates, translated
 from robometrics.store.fold import MetricStats, WindowStats, merged, slot_stats
 from robometrics.store.keys import (
     Series,
@@ -35,6 +34,7 @@ from robometrics.store.keys import (
 
 _MINUTE = 60
 _READ_DOCUMENTS = 100
+_EXACT_TOTAL_MAX = 2**51  # 3,600 of them, one a slot, still fit an int64
 
 
 class Resolution(msgspec.Struct, frozen=True):
@@ -135,13 +135,11 @@ class Rollups:
             try:
                 await collection.bulk_write(updates, ordered=False)
             except BulkWriteError as exc:
-                failed = failed_operations(exc)
+                failed = require_duplicates(exc)
             else:
                 return []
             left = []
-            for index, error in failed.items():
-                if error["code"] != DUPLICATE_KEY:
-                    raise RetryLaterError(f"MongoDB: {error.get('errmsg')}")
+            for index in failed:
                 rest = await self._unseen(collection, resolution, groups[index])
                 if rest.slots:
                     left.append(rest)
@@ -247,7 +245,8 @@ def _add_window(
             "rmax": stats.rate_high,
         }
         if stats.last is not None:
-            change["$inc"][f"{at}.sum"] = stats.total
+            exact = -_EXACT_TOTAL_MAX < stats.total < _EXACT_TOTAL_MAX
+            change["$inc"][f"{at}.sum"] = stats.total if exact else float(stats.total)
             # Documents compare field by field: the later time wins, whoever comes last.
             highs["last"] = {"t": stats.last_ns, "v": stats.last}
         for operator, fields in (("$min", lows), ("$max", highs)):
@@ -261,16 +260,16 @@ def _add_window(
 def _stats_of(fields: dict[str, Any]) -> WindowStats:
     return WindowStats(
         count=fields["count"],
-        interval_ns=fields["interval_ns"],
+        interval_ns=plain(fields["interval_ns"]),
         metrics={
             key: MetricStats(
                 count=found["n"],
-                total=found.get("sum", 0),
-                low=found.get("min"),
-                high=found.get("max"),
-                first_ns=found.get("t0"),
-                last_ns=found.get("t1"),
-                last=found["last"]["v"] if "last" in found else None,
+                total=plain(found.get("sum", 0)),
+                low=plain(found.get("min")),
+                high=plain(found.get("max")),
+                first_ns=plain(found.get("t0")),
+                last_ns=plain(found.get("t1")),
+                last=plain(found["last"]["v"]) if "last" in found else None,
                 rate_low=found.get("rmin"),
                 rate_high=found.get("rmax"),
                 sketch=found.get("q", {}),

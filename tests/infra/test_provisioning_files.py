@@ -1,0 +1,117 @@
+"""The JSON files: the same stream and durables as the code makes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from robometrics import subjects
+from robometrics.broker import open_link, provision, provisioning
+from robometrics.settings import ServerSettings
+
+SETTINGS = ServerSettings()
+STREAM = provisioning.STREAM
+FILES = Path(__file__).resolve().parents[2] / "infra/nats"
+SAMPLES = subjects.host_samples("h1")
+EVENTS = subjects.events("h1")
+Start = Callable[..., Any]
+
+
+def _file(name: str) -> dict[str, Any]:
+    return dict(json.loads((FILES / name).read_text()))
+
+
+def test_the_files_say_what_provisioning_says() -> None:
+    stream = provisioning.stream_config(
+        max_bytes=SETTINGS.stream_max_bytes, replicas=SETTINGS.replicas
+    )
+    wanted = {"stream.json": stream.as_dict()} | {
+        f"consumer-{config.durable_name}.json": config.as_dict()
+        for config in provisioning.consumer_configs()
+    }
+
+    assert wanted == {path.name: _file(path.name) for path in FILES.glob("*.json")}
+
+
+def test_the_readme_starts_the_stream_with_the_subject_provisioning_does() -> None:
+    first = f"""jq '.subjects = ["{provisioning._NOT_YET}"]' stream.json"""
+
+    assert first in (FILES / "README.md").read_text()
+
+
+async def test_provisioning_changes_nothing_after_the_files(
+    start_broker: Start,
+) -> None:
+    broker = start_broker("single.conf")
+    broker.wait_up()
+    async with open_link(broker.url, "test") as link:
+        client = await link.wait_up()
+        await _apply_files(client)
+        made = await _state(client)
+        for subject in (SAMPLES, EVENTS):
+            await client.jetstream().publish(subject, b"wanted by a durable, so kept")
+
+        await provision(
+            link, max_bytes=SETTINGS.stream_max_bytes, replicas=SETTINGS.replicas
+        )
+
+        assert made == await _state(client)
+        kept = await client.jetstream().stream_info(STREAM)
+        assert kept.state.messages == 2
+
+
+async def test_the_files_make_what_provisioning_makes(start_broker: Start) -> None:
+    by_files, by_code = (start_broker("single.conf", n) for n in ("files", "code"))
+    by_files.wait_up()
+    by_code.wait_up()
+    async with open_link(by_files.url, "test") as link:
+        client = await link.wait_up()
+        await _apply_files(client)
+        made = await _state(client)
+
+    async with open_link(by_code.url, "test") as link:
+        client = await link.wait_up()
+        await provision(
+            link, max_bytes=SETTINGS.stream_max_bytes, replicas=SETTINGS.replicas
+        )
+        wanted = await _state(client)
+
+    assert wanted.keys() == made.keys()
+    assert [config for config, _ in wanted.values()] == [
+        config for config, _ in made.values()
+    ]
+
+
+async def _apply_files(client: Any) -> None:
+    """Send the files to the server in the README's order."""
+    stream = _file("stream.json")
+    first = stream | {"subjects": [provisioning._NOT_YET]}
+    await _api(client, f"STREAM.CREATE.{STREAM}", first)
+    for path in sorted(FILES.glob("consumer-*.json")):
+        config = _file(path.name)
+        await _api(
+            client,
+            f"CONSUMER.DURABLE.CREATE.{STREAM}.{config['durable_name']}",
+            {"stream_name": STREAM, "config": config},
+        )
+    await _api(client, f"STREAM.UPDATE.{STREAM}", stream)
+
+
+async def _state(client: Any) -> dict[str, tuple[Any, str]]:
+    """Return configuration and birth of the stream and of each durable."""
+    found = {STREAM: await _api(client, f"STREAM.INFO.{STREAM}", {})}
+    names = await _api(client, f"CONSUMER.NAMES.{STREAM}", {})
+    for name in sorted(names["consumers"]):
+        found[name] = await _api(client, f"CONSUMER.INFO.{STREAM}.{name}", {})
+    return {name: (info["config"], info["created"]) for name, info in found.items()}
+
+
+async def _api(client: Any, verb: str, body: dict[str, Any]) -> dict[str, Any]:
+    reply = await client.request(
+        f"$JS.API.{verb}", json.dumps(body).encode(), timeout=10
+    )
+    answer = dict(json.loads(reply.data))
+    assert "error" not in answer, answer
+    return answer
