@@ -10,6 +10,7 @@ from litestar import Controller, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
+from robometrics.api.problems import RESPONSES
 from robometrics.api.times import to_ms
 from robometrics.errors import NotFoundError
 from robometrics.store import HostRow, ProcessRow, RunRow, Store
@@ -100,13 +101,13 @@ class FleetController(Controller):
     path = "/api/v1"
     tags = ("fleet",)
 
-    @get("/hosts")
+    @get("/hosts", responses=RESPONSES)
     async def list_hosts(self, store: NamedDependency[Store]) -> Hosts:
         """Return all hosts that ever sent a sample."""
         now = time.time()
         return Hosts([_host(row, now) for row in await store.fleet.hosts()])
 
-    @get("/processes")
+    @get("/processes", responses=RESPONSES)
     async def list_processes(
         self, store: NamedDependency[Store], host: HostName = None
     ) -> Processes:
@@ -120,7 +121,7 @@ class FleetController(Controller):
             [_process(row, runs.get(process_key(row)), now) for row in rows]
         )
 
-    @get("/runs")
+    @get("/runs", responses=RESPONSES)
     async def list_runs(
         self,
         store: NamedDependency[Store],

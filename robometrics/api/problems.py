@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
 
 from robometrics.errors import (
     BadRequestError,
@@ -28,6 +30,7 @@ _STATUS: tuple[tuple[type[RoboMetricsError], HTTPStatus], ...] = (
     (RetryLaterError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 
+_MISSING = re.compile(r"Missing required \w+ parameter '(\w+)'")
 AnyRequest = Request[Any, Any, Any]
 
 
@@ -53,6 +56,18 @@ class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     instance: str = ""
     errors: list[FieldProblem] = []
+
+
+RESPONSES = {
+    status: ResponseSpec(
+        Problem, media_type=MEDIA_TYPE, description=text, generate_examples=False
+    )
+    for status, text in (
+        (400, "A parameter is wrong; `errors` names it."),
+        (404, "No such host or process."),
+        (503, "The database is away; try again."),
+    )
+}
 
 
 def _respond(
@@ -92,6 +107,8 @@ def on_http_error(request: AnyRequest, exc: HTTPException) -> Response[Problem]:
             for found in exc.extra
             if isinstance(found, dict)
         ]
+    elif found := _MISSING.search(exc.detail):
+        errors = [FieldProblem(found[1], "is required")]
     if exc.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return on_bug(request, exc)
     code = HTTPStatus(exc.status_code).name.lower()

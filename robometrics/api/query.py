@@ -14,6 +14,7 @@ from litestar.params import QueryParameter
 from robometrics import metrics
 from robometrics.api.answer import Range, SeriesAnswer, exact, on_grid
 from robometrics.api.fleet import require_host
+from robometrics.api.problems import RESPONSES
 from robometrics.api.selection import select
 from robometrics.api.times import parse_time, to_ms
 from robometrics.errors import BadRequestError, NotFoundError
@@ -54,7 +55,7 @@ class QueryController(Controller):
     path = "/api/v1"
     tags = ("query",)
 
-    @get("/metrics")
+    @get("/metrics", responses=RESPONSES)
     async def list_metrics(self) -> Catalogue:
         """Return what can be asked for, with units."""
         rows = [
@@ -77,7 +78,7 @@ class QueryController(Controller):
         ]
         return Catalogue(sorted(rows, key=lambda row: row.name))
 
-    @get("/query")
+    @get("/query", responses=RESPONSES)
     async def query(
         self,
         store: NamedDependency[Store],

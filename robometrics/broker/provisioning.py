@@ -18,7 +18,7 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import APIError, BadRequestError, NotFoundError
 
 from robometrics import subjects
 from robometrics.broker.link import DOWN_ERRORS, Link
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 STREAM = "ROBOMETRICS"
 _NOT_YET = f"{subjects.PREFIX}.provisioning"
 _HEADERS_BYTES_MAX = 1024
+_NAME_IN_USE = 10058  # by a stream of another configuration
 
 
 def stream_config(*, max_bytes: int, replicas: int) -> StreamConfig:
@@ -77,8 +78,7 @@ async def provision(link: Link, *, max_bytes: int, replicas: int) -> None:
     config = stream_config(max_bytes=max_bytes, replicas=replicas)
     try:
         if not await _exists(js):
-            await js.add_stream(config.evolve(subjects=[_NOT_YET]))
-            log.info("created stream %s", STREAM)
+            await _create(js, config.evolve(subjects=[_NOT_YET]))
         for consumer in consumer_configs():
             await js.add_consumer(STREAM, consumer)
         await js.update_stream(config)
@@ -87,6 +87,15 @@ async def provision(link: Link, *, max_bytes: int, replicas: int) -> None:
             f"provisioning stream {STREAM} at {link.url} failed: {exc!r}; "
             "does nats-server run with JetStream enabled?"
         ) from exc
+
+
+async def _create(js: JetStreamContext, config: StreamConfig) -> None:
+    try:
+        await js.add_stream(config)
+        log.info("created stream %s", STREAM)
+    except BadRequestError as exc:
+        if exc.err_code != _NAME_IN_USE:  # else somebody beside us was faster
+            raise
 
 
 async def _exists(js: JetStreamContext) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -69,16 +70,18 @@ def test_a_missing_process_is_gone() -> None:
 
 def test_descriptors_are_returned() -> None:
     pid = os.getpid()
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(50):
         open_process(pid, runtime.start_ticks(pid) or 0).close()
-    assert before == len(os.listdir("/proc/self/fd"))
+    assert before == len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_a_zombies_clock_is_its_exact_cpu_time(spawn: Spawn) -> None:
     """Its parent has not reaped it: the last reading a worker can take."""
     child = spawn(
-        "import time\nt = time.process_time()\nwhile time.process_time() - t < 0.2: pass"
+        "import time\n"
+        "t = time.process_time()\n"
+        "while time.process_time() - t < 0.2: pass"
     )
     reader = open_process(child.pid, runtime.start_ticks(child.pid) or 0)
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)

@@ -89,8 +89,9 @@ def test_each_batch_names_the_sample_before_it() -> None:
     for before, after in pairwise(batches):
         last_ns = before.slot * SECOND + before.offset_ns[-1]
         assert last_ns == after.slot * SECOND + after.previous.offset_ns
-        assert before.metrics["cpu_time_ns"][-1] == (
-            after.previous.counters["cpu_time_ns"]
+        assert (
+            before.metrics["cpu_time_ns"][-1]
+            == (after.previous.counters["cpu_time_ns"])
         )
 
 

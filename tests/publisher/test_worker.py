@@ -180,7 +180,7 @@ async def test_without_a_broker_the_outbox_holds_everything(
             while _waiting(outbox) > 2 or len(collector.of("me")) < 4:
                 try:
                     await collector.collect()
-                except Exception:  # noqa: BLE001  the link is coming back
+                except Exception:
                     await anyio.sleep(0.05)
     slots = [batch.slot for batch in collector.of("me")]
     assert len(set(slots)) == len(slots)

@@ -1,0 +1,71 @@
+"""The API, served for real, with batches that the tests make themselves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from servers import free_port
+from waiting import eventually
+
+from robometrics import subjects
+from robometrics.api.app import make_app, serve
+from robometrics.broker import AckedPublisher, Link
+from robometrics.schema import AnyBatch, ProcessBatch, encode
+from robometrics.store import Store
+
+
+class Served:
+    """A running API, and what a worker and a consumer would do to it."""
+
+    def __init__(self, url: str, link: Link, store: Store) -> None:
+        self.url = url
+        self.link = link
+        self.store = store
+        self.http = httpx.AsyncClient(base_url=url, timeout=30)
+
+    async def get(self, path: str, status: int = 200, **params: Any) -> Any:
+        answer = await self.http.get(f"/api/v1/{path}", params=params)
+        assert status == answer.status_code, answer.text
+        return answer.json()
+
+    async def keep(self, *batches: AnyBatch) -> None:
+        """Store batches as both consumers do."""
+        await self.store.batches.insert(batches)
+        await self.store.fleet.see(batches)
+        await self.store.rollups.fold(batches)
+
+    async def publish(self, *batches: AnyBatch) -> None:
+        """Publish batches as a worker does."""
+        async with AckedPublisher.open(self.link, max_in_flight=64) as publisher:
+            for batch in batches:
+                subject = subjects.host_samples(batch.host)
+                if isinstance(batch, ProcessBatch):
+                    subject = subjects.process_samples(batch.host, batch.process)
+                identity = f"{batch.name}-{batch.run}-{batch.slot}-{id(batch)}"
+                await (
+                    await publisher.publish(subject, encode(batch), message_id=identity)
+                )
+
+
+@pytest.fixture
+async def served(link: Link, store: Store) -> AsyncIterator[Served]:
+    port = free_port()
+    stop = anyio.Event()
+    async with anyio.create_task_group() as tg:
+        tg.start_soon(serve, make_app(link, store), "127.0.0.1", port, stop)
+        found = Served(f"http://127.0.0.1:{port}", link, store)
+
+        async def answers() -> bool:
+            try:
+                return (await found.http.get("/api/v1/health/live")).is_success
+            except httpx.TransportError:
+                return False
+
+        await eventually(answers)
+        yield found
+        await found.http.aclose()
+        stop.set()

@@ -1,0 +1,132 @@
+"""Health, documentation, problems and the page's policy."""
+
+from __future__ import annotations
+
+import re
+
+import anyio
+import httpx
+import pytest
+from builders import process_batch
+from servers import MongoServer, NatsServer, free_port
+from waiting import eventually
+
+from robometrics.api.app import make_app, serve
+from robometrics.api.page import policy
+from robometrics.broker import Link, open_link
+from robometrics.errors import SettingsError
+from robometrics.store import Store, open_store
+
+from .conftest import Served
+
+
+async def test_ready_says_which_part_is_away(
+    served: Served, nats_server: NatsServer
+) -> None:
+    assert "ok" == (await served.get("health/ready"))["status"]
+    nats_server.kill()
+    await eventually(lambda: not served.link.is_up)
+    answer = await served.get("health/ready", 503)
+    assert (False, True) == (
+        answer["parts"]["broker"]["ok"],
+        answer["parts"]["database"]["ok"],
+    )
+    assert "ok" == (await served.get("health/live"))["status"]
+    nats_server.start()
+    await eventually(lambda: served.link.is_up)
+    assert "ok" == (await served.get("health/ready"))["status"]
+
+
+async def test_without_a_database_queries_say_try_again(
+    link: Link, mongo_server: MongoServer, database_name: str
+) -> None:
+    async with open_store(mongo_server.url, database_name) as store:
+        await store.prepare()
+        await store.fleet.see([process_batch()])
+        port, stop = free_port(), anyio.Event()
+        async with anyio.create_task_group() as tg:
+            tg.start_soon(serve, make_app(link, store), "127.0.0.1", port, stop)
+            found = Served(f"http://127.0.0.1:{port}", link, store)
+
+            await eventually(lambda: _answers(found))
+            mongo_server.kill()
+            answer = await found.http.get("/api/v1/hosts")
+            assert (503, "2") == (answer.status_code, answer.headers["retry-after"])
+            assert "urn:robometrics:problem:server_unavailable" == answer.json()["type"]
+            mongo_server.start()
+            await eventually(lambda: _answers(found))
+            await found.http.aclose()
+            stop.set()
+
+
+async def _answers(served: Served) -> bool:
+    try:
+        return (await served.http.get("/api/v1/hosts")).is_success
+    except httpx.TransportError:
+        return False
+
+
+async def test_openapi_describes_every_endpoint_with_examples(served: Served) -> None:
+    document = await served.get("openapi/openapi.json")
+    assert {
+        "/api/v1/hosts",
+        "/api/v1/processes",
+        "/api/v1/runs",
+        "/api/v1/query",
+        "/api/v1/metrics",
+        "/api/v1/health/live",
+        "/api/v1/health/ready",
+    } == set(document["paths"])
+    parameters = document["paths"]["/api/v1/query"]["get"]["parameters"]
+    examples = {p["name"]: p.get("examples") for p in parameters}
+    assert examples["host"]
+    assert examples["metric"]
+    assert examples["from"]
+    responses = document["paths"]["/api/v1/query"]["get"]["responses"]
+    assert "application/problem+json" in responses["400"]["content"]
+
+
+async def test_an_unknown_path_is_a_problem_too(served: Served) -> None:
+    answer = await served.http.get("/api/v1/nothing")
+    assert (404, "application/problem+json") == (
+        answer.status_code,
+        answer.headers["content-type"],
+    )
+
+
+async def test_the_page_comes_with_its_policy_and_its_files(served: Served) -> None:
+    page = await served.http.get("/")
+    assert 200 == page.status_code
+    assert policy(page.text) == page.headers["content-security-policy"]
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "unsafe" not in page.headers["content-security-policy"]
+    for path in re.findall(r'(?:src|href)="(static/[^"]+)"', page.text):
+        assert 200 == (await served.http.get(f"/{path}")).status_code
+    module = await served.http.get("/static/main.js")
+    assert module.headers["content-type"].startswith("text/javascript")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../settings.py",
+        "/static/..%2f..%2fsettings.py",
+        "/static/%2e%2e/settings.py",
+        "/static//etc/passwd",
+        "/static/__init__.py/../../schema.py",
+    ],
+)
+async def test_no_path_leads_out_of_the_page_s_folder(
+    served: Served, path: str
+) -> None:
+    answer = await served.http.get(path)
+    assert 404 == answer.status_code
+
+
+async def test_a_taken_port_is_an_error_that_says_so(
+    served: Served, store: Store
+) -> None:
+    port = int(served.url.rsplit(":", 1)[1])
+    async with open_link("nats://127.0.0.1:1", "test") as link:
+        with pytest.raises(SettingsError, match="--port"):
+            await serve(make_app(link, store), "127.0.0.1", port, anyio.Event())
