@@ -16,7 +16,6 @@ import msgspec
 from robometrics.errors import DiscardMessageError
 from robometrics.metrics import KEY
 
-SCHEMA_VERSION = 1
 MESSAGE_BYTES_MAX = 256 * 1024
 REQUEST_BYTES_MAX = 16 * 1024
 SAMPLES_PER_BATCH_MAX = 10_000
@@ -76,7 +75,8 @@ class Batch(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"):
     slot) identifies it for ever.
     """
 
-    version: Annotated[int, msgspec.Meta(ge=1, le=1000)] = SCHEMA_VERSION
+    version: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
+    """Absent means 1, for ever: who writes a later schema says so."""
 
     host: Name
     """The worker's host, as configured."""
@@ -162,7 +162,7 @@ EventKind = Literal[
 class Event(msgspec.Struct, kw_only=True, omit_defaults=True, tag="event"):
     """Something that happened on a host, at one time."""
 
-    version: Annotated[int, msgspec.Meta(ge=1, le=1000)] = SCHEMA_VERSION
+    version: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
     id: EventId
     """Random, given once by the worker: redelivery cannot double an event."""
 

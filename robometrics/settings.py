@@ -249,11 +249,12 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _refuse_unknown(names: Iterable[str], known: set[str], source: str) -> None:
+    stems = {name.removeprefix(ENV_PREFIX): name for name in known}
     for name in sorted(names):
         if name in known:
             continue
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        near = difflib.get_close_matches(name.removeprefix(ENV_PREFIX), stems, 1)
+        hint = f"; did you mean {stems[near[0]]}?" if near else ""
         raise SettingsError(f"{source}: nobody knows {name}{hint}")
 
 

@@ -264,6 +264,9 @@ async def ask_once(
             url.split(","),
             allow_reconnect=False,
             connect_timeout=timeout_seconds,
+            # nats-py tries a refusing server this often even so, by default for minutes
+            max_reconnect_attempts=1,
+            reconnect_time_wait=0.01,
             error_cb=ignore,
         )
         for subject in subjects:

@@ -1,0 +1,137 @@
+"""The commands, run as a user would, against a real worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
+import pytest
+from servers import NatsServer, free_port
+from waiting import eventually
+
+from robometrics.cli.processes import table
+from robometrics.publisher.worker import worker
+from robometrics.schema import Reply, Watched
+from robometrics.settings import WorkerSettings
+
+
+async def robometrics(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return await anyio.to_thread.run_sync(
+        lambda: subprocess.run(
+            [sys.executable, "-m", "robometrics", *words],
+            env=os.environ | environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+    )
+
+
+@pytest.fixture
+async def environ(
+    nats_server: NatsServer, tmp_path: Path
+) -> AsyncIterator[dict[str, str]]:
+    settings = WorkerSettings(
+        nats_url=nats_server.url,
+        host="robot",
+        data_dir=str(tmp_path / "worker"),
+        socket_path=str(tmp_path / "worker.sock"),
+    )
+    stop = anyio.Event()
+    async with anyio.create_task_group() as tg:
+        tg.start_soon(worker, settings, stop)
+        await eventually(Path(settings.socket_path).exists)
+        yield {
+            "ROBOMETRICS_NATS_URL": settings.nats_url,
+            "ROBOMETRICS_SOCKET_PATH": settings.socket_path,
+        }
+        stop.set()
+
+
+async def test_run_hands_through_output_and_exit_code(environ: dict[str, str]) -> None:
+    code = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(7)"
+    done = await robometrics(
+        "run", "--name", "job", "--", sys.executable, "-c", code, **environ
+    )
+    assert (7, "out\n", "err\n") == (done.returncode, done.stdout, done.stderr)
+
+
+async def test_run_tells_a_signal_as_shells_do(environ: dict[str, str]) -> None:
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    done = await robometrics("run", "--", sys.executable, "-c", code, **environ)
+    assert 128 + signal.SIGKILL == done.returncode
+
+
+async def test_run_works_without_any_worker(tmp_path: Path) -> None:
+    done = await robometrics(
+        "run",
+        "--",
+        sys.executable,
+        "-c",
+        "print('done')",
+        ROBOMETRICS_NATS_URL=f"nats://127.0.0.1:{free_port()}",
+        ROBOMETRICS_SOCKET_PATH=str(tmp_path / "none.sock"),
+    )
+    assert (0, "done\n") == (done.returncode, done.stdout)
+    assert "no worker answered" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "reason"),
+    [
+        (["run"], 2, "nothing to run"),
+        (["run", "--", "/no/such/program"], 127, "No such file"),
+        (["run", "--tag", "x", "--", "true"], 2, "KEY=VALUE"),
+        (["register", "--pid", "4194303", "--name", "x"], 2, "no process"),
+        (["register", "--pid", "1"], 2, "--name"),
+        (["ps", "--nats-ulr", "x"], 2, "unrecognized"),
+        (["fly"], 2, "invalid choice"),
+    ],
+)
+async def test_a_wrong_command_says_what_is_wrong(
+    environ: dict[str, str], words: list[str], code: int, reason: str
+) -> None:
+    done = await robometrics(*words, **environ)
+    assert code == done.returncode
+    assert reason in done.stderr
+
+
+async def test_register_and_ps_show_the_process(environ: dict[str, str]) -> None:
+    done = await robometrics("ps", **environ)
+    assert "nothing is measured" in done.stdout
+    words = ["register", "--pid", str(os.getpid()), "--name", "me", "--tag", "a=b"]
+    done = await robometrics(*words, **environ)
+    assert (0, "") == (done.returncode, done.stderr)
+    done = await robometrics("ps", **environ)
+    assert ["me", str(os.getpid())] == done.stdout.splitlines()[1].split()[:2]
+
+
+async def test_an_unknown_option_in_the_environment_is_refused(
+    environ: dict[str, str],
+) -> None:
+    done = await robometrics("ps", ROBOMETRICS_NATS_ULR="x", **environ)
+    assert 2 == done.returncode
+    assert "did you mean ROBOMETRICS_NATS_URL" in done.stderr
+
+
+def test_a_hostile_name_cannot_steer_the_terminal() -> None:
+    watched = [Watched(process="a\x1b[31mb", pid=1, run="r", command="c\rd")]
+    text = table(Reply(accepted=True, watched=watched))
+    assert "\x1b" not in text
+    assert "\r" not in text
+    assert "a?[31mb" in text
+
+
+@pytest.mark.parametrize("service", ["worker", "server"])
+async def test_a_service_with_a_wrong_option_ends_with_its_name(service: str) -> None:
+    done = await robometrics(service, "--log-level", "loud")
+    assert 2 == done.returncode
+    assert "log_level" in done.stderr
+    assert "Traceback" not in done.stderr
