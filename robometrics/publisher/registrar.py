@@ -15,6 +15,7 @@ from robometrics.errors import (
     DiscardMessageError,
     InvalidNameError,
     RegistrationRefusedError,
+    SkipProcessError,
 )
 from robometrics.publisher.outbox import Outbox
 from robometrics.publisher.watchlist import Registration, Target, Watchlist
@@ -94,13 +95,13 @@ class Registrar:
 
     def ended(self, target: Target) -> None:
         """Take the last reading of *target*, whose process has ended."""
-        if target.final is not None:
+        if target.end == "exited":
             return
         cpu_time_ns = target.reader.final_cpu_time_ns()
-        if cpu_time_ns is None and target.latest is not None:
-            cpu_time_ns = target.latest.cpu_time_ns  # reaped already; the last known
         if cpu_time_ns is not None:
             target.final = (self._now_ns(), cpu_time_ns)
+        elif target.latest is None:  # reaped before its first tick
+            target.final = target.first
         self._close(target, "exited")
 
     def finish(self, target: Target) -> None:
@@ -139,6 +140,8 @@ class Registrar:
         )
         target, is_new = self._watchlist.add(registration)
         if is_new:
+            with suppress(SkipProcessError):
+                target.first = (self._now_ns(), target.reader.fast().cpu_time_ns)
             self._outbox.keep_registration(registration)
             self._await_exit(target)
             self._say("registered", registration, command=target.command)

@@ -61,6 +61,10 @@ class Target:
 
         self.exit_code: int | None = None
 
+        self.first: tuple[int, int] | None = None
+        """Time and CPU time at its registration: all there is of a run that ends
+        before its first tick."""
+
         self.final: tuple[int, int] | None = None
         """Time (ns since the epoch) and CPU time of the last reading, at its exit."""
 

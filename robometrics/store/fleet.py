@@ -141,6 +141,9 @@ class Fleet:
             except BulkWriteError as exc:
                 require_duplicates(exc)
         await _apply(
+            self._processes, [update for each in events for update in _registered(each)]
+        )
+        await _apply(
             self._runs,
             [
                 UpdateOne({"_id": _run_id(event)}, change, upsert=True)
@@ -235,6 +238,25 @@ def _see_process(batch: ProcessBatch, span: dict[str, Any]) -> UpdateOne:
         },
         upsert=True,
     )
+
+
+def _registered(event: Event) -> list[UpdateOne]:
+    """Return what makes a process known that ends before its first batch."""
+    if event.event != "registered" or event.process is None:
+        return []
+    slot = event.at_ns // NS_PER_SECOND
+    current = {"slot": slot, "run": event.run, "pid": event.pid or 0}
+    return [
+        UpdateOne(
+            {"_id": _joined(event.host, event.process)},
+            {
+                "$min": {"first_slot": slot},
+                "$max": {"last_slot": slot, "current": current},
+                "$setOnInsert": {"host": event.host, "process": event.process},
+            },
+            upsert=True,
+        )
+    ]
 
 
 def _see_run(batch: ProcessBatch, span: dict[str, Any]) -> UpdateOne:
