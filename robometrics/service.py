@@ -12,6 +12,8 @@ from anyio.abc import TaskStatus
 
 log = logging.getLogger(__name__)
 
+_SAME_SIGNAL_SECONDS = 0.5
+
 
 def configure_logging(level: str) -> None:
     """Log to standard error, one line a record."""
@@ -30,7 +32,7 @@ async def run_until_signalled(
 
     The service is handed a ``stop`` event. Once it is set, the service takes in
     nothing new, finishes what it holds, and returns. After *drain_seconds*, or at
-    a second signal, it is cancelled.
+    another signal half a second later, it is cancelled.
 
     Returns:
         Whether the service ended by itself, that is, without losing work.
@@ -61,15 +63,19 @@ async def _watch_signals(
     *,
     task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
 ) -> None:
+    stopped_at = 0.0
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         task_status.started()
 
         async for signum in signals:
             if stop.is_set():
+                if anyio.current_time() - stopped_at < _SAME_SIGNAL_SECONDS:
+                    continue  # a process group and its leader were both told
                 log.warning("second %s: cancelling", signum.name)
                 scope.cancel()
                 return
 
+            stopped_at = anyio.current_time()
             log.info("%s: draining for %.0f s at most", signum.name, drain_seconds)
             scope.deadline = anyio.current_time() + drain_seconds
             stop.set()
