@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import msgspec
 
+from robometrics.api.grid import Grid, MetricAnswer, Piece, Range, Value
 from robometrics.api.selection import Selected
 from robometrics.api.times import to_ms
 from robometrics.errors import BadRequestError
@@ -17,21 +17,6 @@ from robometrics.store.fold import MetricStats
 
 RAW_SAMPLES_MAX = 50_000
 _GAP_INTERVALS = 2.5
-
-Value = int | float | None
-
-
-class MetricAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One metric of a series, beside the series' times."""
-
-    unit: str
-    values: list[Value]
-    """``null`` where nothing was measured."""
-
-    min: list[Value] | None = None
-    """Least value in each step; absent where steps are single samples."""
-
-    max: list[Value] | None = None
 
 
 class SeriesAnswer(msgspec.Struct, kw_only=True):
@@ -53,89 +38,6 @@ class SeriesAnswer(msgspec.Struct, kw_only=True):
     """Milliseconds since the Unix epoch: of a sample, or of the start of a step."""
 
     metrics: dict[str, MetricAnswer]
-
-
-class Range(msgspec.Struct, frozen=True):
-    """``[start_ns, stop_ns)``, since the Unix epoch, in at most ``max_points``."""
-
-    start_ns: int
-    stop_ns: int
-    max_points: int
-
-    @property
-    def wanted_step_ns(self) -> int:
-        return max(1, math.ceil((self.stop_ns - self.start_ns) / self.max_points))
-
-    def slots(self, step_seconds: int = 1) -> tuple[int, int]:
-        """Return the seconds it touches, in whole steps."""
-        first = self.start_ns // NS_PER_SECOND
-        last = math.ceil(self.stop_ns / NS_PER_SECOND)
-        return first - first % step_seconds, last
-
-
-class _Piece(NamedTuple):
-    """Part of what happened in one step."""
-
-    amount: float
-    weight: float
-    """Seconds; amount / weight is the mean."""
-
-    low: float
-    high: float
-
-
-class _Grid:
-    """Gathers values in equal steps, over all runs of a series."""
-
-    def __init__(self, span: Range, step_ns: int, metric_count: int) -> None:
-        self.step_ns = step_ns
-        self.start_ns = span.start_ns - span.start_ns % step_ns
-        self.count = math.ceil((span.stop_ns - self.start_ns) / step_ns)
-        self._cells: list[list[dict[str, _Piece] | None]] = [
-            [None] * self.count for _ in range(metric_count)
-        ]
-
-    def add(self, metric: int, run: str, at_ns: int, piece: _Piece) -> None:
-        step = (at_ns - self.start_ns) // self.step_ns
-        if not 0 <= step < self.count:
-            return
-        runs = self._cells[metric][step]
-        if runs is None:
-            runs = self._cells[metric][step] = {}
-        cell = runs.get(run)
-        runs[run] = piece if cell is None else _both(cell, piece)
-
-    def times_ms(self) -> list[float]:
-        return [to_ms(self.start_ns + i * self.step_ns) for i in range(self.count)]
-
-    def answer(self, metric: int, selected: Selected) -> MetricAnswer:
-        joined = [
-            None if runs is None else self._joined(list(runs.values()), selected)
-            for runs in self._cells[metric]
-        ]
-        return MetricAnswer(
-            unit=selected.unit,
-            values=[cell and cell[0] for cell in joined],
-            min=[cell and cell[1] for cell in joined],
-            max=[cell and cell[2] for cell in joined],
-        )
-
-    def _joined(
-        self, cells: list[_Piece], selected: Selected
-    ) -> tuple[float, float, float]:
-        """Return mean, least and greatest over the runs in one step.
-
-        Runs side by side add up; runs one after the other share the step.
-        """
-        low = min(cell.low for cell in cells)
-        high = max(cell.high for cell in cells)
-        if selected.is_counter and not selected.is_rate:
-            return high, low, high
-        weight = sum(cell.weight for cell in cells)
-        if len(cells) > 1:
-            weight = min(weight, self.step_ns / NS_PER_SECOND)
-        mean = sum(cell.amount for cell in cells) / weight
-        return mean, low, max(high, mean)
 
 
 async def exact(
@@ -237,7 +139,7 @@ async def on_grid(
 
 async def _raw_grid(
     store: Store, series: Series, selected: Sequence[Selected], span: Range
-) -> _Grid:
+) -> Grid:
     pieces: list[tuple[int, str, int, float]] = []
     interval_ns = 0
     async for batch in store.batches.read(series, *span.slots()):
@@ -247,14 +149,14 @@ async def _raw_grid(
                 (index, batch.run, at_ns, value)
                 for at_ns, value in metric.samples(batch)
             ]
-    grid = _Grid(
+    grid = Grid(
         span,
         _whole(span.wanted_step_ns, interval_ns or NS_PER_SECOND),
         len(selected),
     )
     weight = (interval_ns or NS_PER_SECOND) / NS_PER_SECOND
     for index, run, at_ns, value in pieces:
-        grid.add(index, run, at_ns, _Piece(value * weight, weight, value, value))
+        grid.add(index, run, at_ns, Piece(value * weight, weight, value, value))
     return grid
 
 
@@ -264,10 +166,10 @@ async def _rollup_grid(
     selected: Sequence[Selected],
     span: Range,
     source: str,
-) -> _Grid:
+) -> Grid:
     seconds = RESOLUTIONS[source].window
     step_ns = _whole(span.wanted_step_ns, seconds * NS_PER_SECOND)
-    grid = _Grid(span, step_ns, len(selected))
+    grid = Grid(span, step_ns, len(selected))
     first, last = span.slots(seconds)
     windows: list[Window] = [
         window
@@ -287,7 +189,7 @@ async def _rollup_grid(
 
 
 def _add_window(
-    grid: _Grid, selected: Sequence[Selected], window: Window, before: Window | None
+    grid: Grid, selected: Sequence[Selected], window: Window, before: Window | None
 ) -> None:
     for index, metric in enumerate(selected):
         stats = window.stats.metrics.get(metric.source)
@@ -308,14 +210,8 @@ def _add_window(
             index,
             window.run,
             window.start * NS_PER_SECOND,
-            _Piece(*(piece or (high, 1.0)), low, high),
+            Piece(*(piece or (high, 1.0)), low, high),
         )
-
-
-def _both(a: _Piece, b: _Piece) -> _Piece:
-    return _Piece(
-        a.amount + b.amount, a.weight + b.weight, min(a.low, b.low), max(a.high, b.high)
-    )
 
 
 def _whole(wanted_ns: int, unit_ns: int) -> int:

@@ -12,8 +12,9 @@ from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
 from robometrics import metrics
-from robometrics.api.answer import Range, SeriesAnswer, exact, on_grid
+from robometrics.api.answer import SeriesAnswer, exact, on_grid
 from robometrics.api.fleet import require_host
+from robometrics.api.grid import Range
 from robometrics.api.problems import RESPONSES
 from robometrics.api.selection import select
 from robometrics.api.times import parse_time, to_ms

@@ -62,7 +62,9 @@ class Link:
         self.name = name
         self.client: Client | None = None
         self.inbox = f"_INBOX_{random.getrandbits(96):x}"
-        self.reconnects = 0
+        self.sessions = 0
+        """Connections made so far: a new one may be to a server that lost its disk."""
+
         self.last_error = ""
         self._up = asyncio.Event()
         self._closed = asyncio.Event()
@@ -99,7 +101,7 @@ class Link:
         """
         subscription = Subscription(subject, handler, pending_messages)
         self._subscriptions.add(subscription)
-        if self.client is not None and self.client.is_connected:
+        if self.client is not None and not self.client.is_closed:  # it may reconnect
             with contextlib.suppress(*DOWN_ERRORS):
                 await subscription.attach(self.client)
         return subscription
@@ -162,6 +164,7 @@ class Link:
         )
         for subscription in list(self._subscriptions):
             await subscription.attach(self.client)
+        self.sessions += 1
         self._up.set()
         log.info("connected to %s", self.url)
         watchdog = asyncio.create_task(self._watch(self.client))
@@ -199,6 +202,8 @@ class Link:
                     self._up.clear()
                     with contextlib.suppress(*DOWN_ERRORS):
                         await client.force_reconnect()
+                    if client.is_connected:
+                        self._up.set()
 
     def _pick_server(self, pool: list[Any], _: Any) -> tuple[Any, float]:
         """Choose a server, and wait longer each time, with jitter against storms."""
@@ -217,7 +222,7 @@ class Link:
 
     async def _on_reconnected(self) -> None:
         self._attempt = 0
-        self.reconnects += 1
+        self.sessions += 1
         self._up.set()
         log.info("reconnected to %s", self.url)
 

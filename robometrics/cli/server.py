@@ -46,6 +46,13 @@ async def server(settings: ServerSettings, stop: anyio.Event) -> None:
         await _prepare(settings, link, store, stop)
         for consumer in consumers:
             tg.start_soon(consumer.run, stop)
+        while not stop.is_set():
+            session = link.sessions
+            while link.sessions == session:
+                if await wait_or_stop(stop, RETRY_SECONDS):
+                    return
+            # A broker that came back may have come back empty.
+            await _prepare(settings, link, store, stop)
 
 
 async def _prepare(

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 LIVE_ROWS_MAX = 50_000  # beyond that they wait in the outbox alone
 BACKLOG_CHUNK = 128
+BACKLOG_POLL_SECONDS = 0.5
 SETTLE_SECONDS = 0.2
 RETRY_SECONDS = 1.0
 
@@ -41,6 +42,7 @@ class Uplink:
         """Seqs that wait in the live lane, are in flight, or wait to be deleted."""
 
         self._acknowledged: list[int] = []
+        self._acknowledgement_arrived = asyncio.Event()
         self._problem = ""
 
     def offer(self, rows: Sequence[Row]) -> None:
@@ -105,6 +107,7 @@ class Uplink:
         self._note("")
         self.published += 1
         self._acknowledged.append(seq)
+        self._acknowledgement_arrived.set()
 
     async def _send_backlog(self) -> None:
         """Send what the live lane could not, oldest first, a chunk at a time."""
@@ -112,7 +115,7 @@ class Uplink:
         while True:
             waiting = self._outbox.messages - len(self._taken)
             if waiting <= 0 or self._live or not self._link.is_up:
-                await asyncio.sleep(SETTLE_SECONDS)
+                await asyncio.sleep(BACKLOG_POLL_SECONDS)
                 continue
             loop = asyncio.get_running_loop()
             rows = await loop.run_in_executor(
@@ -135,7 +138,9 @@ class Uplink:
 
     async def _settle_often(self) -> None:
         while True:
-            await asyncio.sleep(SETTLE_SECONDS)
+            await self._acknowledgement_arrived.wait()
+            self._acknowledgement_arrived.clear()
+            await asyncio.sleep(SETTLE_SECONDS)  # many go in one transaction
             await self.settle()
 
     def _note(self, problem: str) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 from bson.binary import Binary
 from pymongo.errors import BulkWriteError
 
-from robometrics.errors import DiscardMessageError
+from robometrics import metrics
+from robometrics.errors import DiscardMessageError, RetryLaterError
 from robometrics.schema import (
     AnyBatch,
     GpuBatch,
@@ -19,7 +20,12 @@ from robometrics.schema import (
 )
 from robometrics.store import columns
 from robometrics.store.driver import Database, plain
-from robometrics.store.failures import DUPLICATE_KEY, failed_operations, translated
+from robometrics.store.failures import (
+    DUPLICATE_KEY,
+    PERMANENT_ERRORS,
+    failed_operations,
+    translated,
+)
 from robometrics.store.keys import (
     Series,
     document_id,
@@ -81,11 +87,14 @@ class Batches:
 
 
 def _refused(exc: BulkWriteError) -> dict[int, str]:
-    return {
-        index: str(error.get("errmsg", ""))[:300]
-        for index, error in failed_operations(exc).items()
-        if error["code"] != DUPLICATE_KEY
-    }
+    refused = {}
+    for index, error in failed_operations(exc).items():
+        reason = str(error.get("errmsg", ""))[:300]
+        if error["code"] in PERMANENT_ERRORS:
+            refused[index] = reason
+        elif error["code"] != DUPLICATE_KEY:
+            raise RetryLaterError(f"MongoDB: {reason}") from exc
+    return refused
 
 
 def _to_document(batch: AnyBatch) -> dict[str, Any]:
@@ -99,13 +108,13 @@ def _to_document(batch: AnyBatch) -> dict[str, Any]:
         "slot": datetime.fromtimestamp(batch.slot, timezone.utc),
         "count": len(batch.offset_ns),
         "interval_ns": batch.interval_ns,
-        "offset_ns": Binary(columns.pack(batch.offset_ns)),
+        "offset_ns": columns.pack(batch.offset_ns),
         "metrics": {
-            key: values[0] if len(values) == 1 else Binary(columns.pack(values))
+            key: values[0] if len(values) == 1 else columns.pack(values)
             for key, values in batch.metrics.items()
         },
         "summary": {
-            key: _summary(values)
+            key: _summary(key, values)
             for key, values in batch.metrics.items()
             if len(values) > 1
         },
@@ -122,17 +131,18 @@ def _to_document(batch: AnyBatch) -> dict[str, Any]:
     return document
 
 
-def _summary(values: Sequence[Any]) -> dict[str, Any]:
-    """Return what people want to see who look with MongoDB's own tools."""
+def _summary(key: str, values: Sequence[Any]) -> dict[str, Any]:
+    """Return what people want to see who look with MongoDB's own tools.
+
+    The ends of a counter are its extremes; of a gauge the ends tell little. So two
+    values each will do: all four would be two fifths of the disk.
+    """
     present = [value for value in values if value is not None]
     if not present:
         return {}
-    return {
-        "first": present[0],
-        "last": present[-1],
-        "min": min(present),
-        "max": max(present),
-    }
+    if metrics.describe(key).kind == "counter":
+        return {"first": present[0], "last": present[-1]}
+    return {"min": min(present), "max": max(present)}
 
 
 def _from_document(document: dict[str, Any]) -> AnyBatch:

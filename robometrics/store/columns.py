@@ -42,7 +42,7 @@ def pack(values: Sequence[Number | None]) -> bytes:
         return bytes([_NULLS]) + _COUNT.pack(len(values)) + bitmap + pack(present)
     if not values:
         return b"\x00"
-    if all(type(value) is int for value in values):
+    if set(map(type, values)) == {int}:
         return _pack_integers(cast("Sequence[int]", values))
     return b"\x00" + _little(array("d", cast("Sequence[float]", values)))
 

@@ -16,6 +16,10 @@ from pymongo.errors import (
 from robometrics.errors import RetryLaterError, SettingsError
 
 DUPLICATE_KEY = 11000
+PERMANENT_ERRORS = frozenset({2, 9, 14, 52, 121, 10334})
+"""BadValue, FailedToParse, TypeMismatch, DollarPrefixedFieldName,
+DocumentValidationFailure, BSONObjectTooLarge: of the document itself. All others may
+pass, such as a full disk."""
 
 
 @contextmanager

@@ -7,16 +7,24 @@ repeated messages leave the same rows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timezone
 from typing import Any
 
 import msgspec
 from pymongo import ASCENDING, DESCENDING, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from robometrics.schema import NS_PER_SECOND, AnyBatch, Event, ProcessBatch
+from robometrics.schema import AnyBatch, Event, ProcessBatch
 from robometrics.store.driver import Database, plain
 from robometrics.store.failures import require_duplicates, translated
+from robometrics.store.fleet_changes import (
+    event_document,
+    joined,
+    registered,
+    run_changes,
+    see_host,
+    see_process,
+    see_run,
+)
 from robometrics.subjects import escape
 
 INDEXES: tuple[tuple[str, list[tuple[str, int]]], ...] = (
@@ -100,10 +108,10 @@ class Fleet:
                 "$min": {"first_slot": first.slot},
                 "$max": {"last_slot": last.slot},
             }
-            hosts.append(_see_host(last, span))
+            hosts.append(see_host(last, span))
             if isinstance(last, ProcessBatch):
-                processes.append(_see_process(last, span))
-                runs.append(_see_run(last, span))
+                processes.append(see_process(last, span))
+                runs.append(see_run(last, span))
         await _apply(self._hosts, hosts)
         await _apply(self._processes, processes)
         await _apply(self._runs, runs)
@@ -121,18 +129,7 @@ class Fleet:
         Raises:
             RetryLaterError: Some may not be kept; record them all again.
         """
-        documents = [
-            {
-                "_id": event.id,
-                "at": datetime.fromtimestamp(event.at_ns / 1e9, timezone.utc),
-                **{
-                    field: value
-                    for field, value in msgspec.structs.asdict(event).items()
-                    if value is not None and field != "id"
-                },
-            }
-            for event in events
-        ]
+        documents = [event_document(event) for event in events]
         if not documents:
             return
         with translated():
@@ -141,15 +138,10 @@ class Fleet:
             except BulkWriteError as exc:
                 require_duplicates(exc)
         await _apply(
-            self._processes, [update for each in events for update in _registered(each)]
+            self._processes, [update for each in events for update in registered(each)]
         )
         await _apply(
-            self._runs,
-            [
-                UpdateOne({"_id": _run_id(event)}, change, upsert=True)
-                for event in events
-                if (change := _run_change(event)) is not None
-            ],
+            self._runs, [update for each in events for update in run_changes(each)]
         )
 
     async def hosts(self) -> list[HostRow]:
@@ -199,119 +191,42 @@ class Fleet:
 
     async def runs_of(self, rows: Sequence[ProcessRow]) -> dict[str, RunRow]:
         """Return the latest run of each of *rows*, by ``row.host/process``."""
-        ids = [_joined(row.host, row.process, row.run) for row in rows]
+        ids = [joined(row.host, row.process, row.run) for row in rows]
         with translated():
             cursor = self._runs.find({"_id": {"$in": ids}})
             found = [_run_row(row) async for row in cursor]
-        return {_joined(run.host, run.process): run for run in found}
+        return {joined(run.host, run.process): run for run in found}
 
 
 def process_key(row: ProcessRow) -> str:
     """Return the key of *row* in the answer of ``runs_of``."""
-    return _joined(row.host, row.process)
+    return joined(row.host, row.process)
 
 
 def _identity(batch: AnyBatch) -> tuple[str, str, str]:
     return batch.host, batch.name, batch.run
 
 
-def _joined(*names: str) -> str:
-    return "/".join(escape(name) for name in names)
-
-
-def _see_host(batch: AnyBatch, span: dict[str, Any]) -> UpdateOne:
-    return UpdateOne(
-        {"_id": escape(batch.host)},
-        {**span, "$setOnInsert": {"host": batch.host}},
-        upsert=True,
-    )
-
-
-def _see_process(batch: ProcessBatch, span: dict[str, Any]) -> UpdateOne:
-    current = {"slot": batch.slot, "run": batch.run, "pid": batch.pid}
-    return UpdateOne(
-        {"_id": _joined(batch.host, batch.process)},
-        {
-            "$min": span["$min"],
-            "$max": {**span["$max"], "current": current},
-            "$setOnInsert": {"host": batch.host, "process": batch.process},
-        },
-        upsert=True,
-    )
-
-
-def _registered(event: Event) -> list[UpdateOne]:
-    """Return what makes a process known that ends before its first batch."""
-    if event.event != "registered" or event.process is None:
-        return []
-    slot = event.at_ns // NS_PER_SECOND
-    current = {"slot": slot, "run": event.run, "pid": event.pid or 0}
-    return [
-        UpdateOne(
-            {"_id": _joined(event.host, event.process)},
-            {
-                "$min": {"first_slot": slot},
-                "$max": {"last_slot": slot, "current": current},
-                "$setOnInsert": {"host": event.host, "process": event.process},
-            },
-            upsert=True,
-        )
-    ]
-
-
-def _see_run(batch: ProcessBatch, span: dict[str, Any]) -> UpdateOne:
-    names = {"host": batch.host, "process": batch.process, "run": batch.run}
-    return UpdateOne(
-        {"_id": _joined(batch.host, batch.process, batch.run)},
-        {**span, "$set": {**names, "pid": batch.pid}},
-        upsert=True,
-    )
-
-
-def _run_id(event: Event) -> str:
-    return _joined(event.host, event.process or "-", event.run or "-")
-
-
-def _run_change(event: Event) -> dict[str, Any] | None:
-    if event.process is None or event.run is None:
-        return None
-    names = {"host": event.host, "process": event.process, "run": event.run}
-    if event.event == "registered":
-        registered = {
-            "at_ns": event.at_ns,
-            "pid": event.pid,
-            "started_at_ns": event.started_at_ns,
-            "command": event.command or "",
-            "tags": event.tags or {},
-        }
-        return {"$set": names, "$max": {"registered": registered}}
-    if event.event in ("exited", "unregistered"):
-        ended = {"at_ns": event.at_ns, "how": event.event, "code": event.exit_code}
-        last_slot = event.at_ns // NS_PER_SECOND
-        return {"$set": names, "$max": {"ended": ended, "last_slot": last_slot}}
-    return None
-
-
 def _run_row(row: dict[str, Any]) -> RunRow:
     ended = row.get("ended")
-    registered = row.get("registered", {})
-    registered_ns = plain(registered.get("at_ns", 0))
+    request = row.get("registered", {})
+    registered_ns = plain(request.get("at_ns", 0))
     if ended is not None and ended["at_ns"] < registered_ns:
         ended = None  # it was registered again after that
     return RunRow(
         host=row["host"],
         process=row["process"],
         run=row["run"],
-        pid=row.get("pid") or registered.get("pid") or 0,
+        pid=row.get("pid") or request.get("pid") or 0,
         first_slot=row.get("first_slot"),
         last_slot=row.get("last_slot"),
-        started_at_ns=plain(registered.get("started_at_ns")),
+        started_at_ns=plain(request.get("started_at_ns")),
         registered_ns=registered_ns,
         ended_ns=plain(ended["at_ns"]) if ended else None,
         end=ended["how"] if ended else None,
         exit_code=ended["code"] if ended else None,
-        command=registered.get("command", ""),
-        tags=registered.get("tags", {}),
+        command=request.get("command", ""),
+        tags=request.get("tags", {}),
     )
 
 

@@ -142,14 +142,11 @@ def merged(a: WindowStats, b: WindowStats) -> WindowStats:
 
 
 def _merged_metric(a: MetricStats, b: MetricStats) -> MetricStats:
-    sketch = dict(a.sketch)
-    for name, count in b.sketch.items():
-        sketch[name] = sketch.get(name, 0) + count
-    later = max(
-        (stats for stats in (a, b) if stats.last is not None),
-        key=lambda stats: (stats.last_ns, stats.last),
-        default=a,
-    )
+    sketch = a.sketch
+    if b.sketch:
+        sketch = dict(a.sketch)
+        for name, count in b.sketch.items():
+            sketch[name] = sketch.get(name, 0) + count
     return MetricStats(
         count=a.count + b.count,
         total=a.total + b.total,
@@ -157,19 +154,34 @@ def _merged_metric(a: MetricStats, b: MetricStats) -> MetricStats:
         high=_greatest(a.high, b.high),
         first_ns=_least(a.first_ns, b.first_ns),
         last_ns=_greatest(a.last_ns, b.last_ns),
-        last=later.last,
+        last=_latest(a, b),
         rate_low=_least(a.rate_low, b.rate_low),
         rate_high=_greatest(a.rate_high, b.rate_high),
         sketch=sketch,
     )
 
 
+def _latest(a: MetricStats, b: MetricStats) -> Number | None:
+    """Return the value that comes last; of two at one time, the greater."""
+    if a.last is None or a.last_ns is None:
+        return b.last
+    if b.last is None or b.last_ns is None:
+        return a.last
+    if a.last_ns == b.last_ns:
+        return max(a.last, b.last)
+    return a.last if a.last_ns > b.last_ns else b.last
+
+
 def _least(a: N | None, b: N | None) -> N | None:
-    return min((x for x in (a, b) if x is not None), default=None)
+    if a is None or b is None:
+        return a if b is None else b
+    return min(b, a)
 
 
 def _greatest(a: N | None, b: N | None) -> N | None:
-    return max((x for x in (a, b) if x is not None), default=None)
+    if a is None or b is None:
+        return a if b is None else b
+    return max(b, a)
 
 
 def bucket(value: Number) -> str:

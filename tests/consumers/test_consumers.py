@@ -23,6 +23,13 @@ async def publish(link: Link, *messages: tuple[str, bytes]) -> None:
             assert await future
 
 
+@pytest.fixture(autouse=True)
+def _no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is to come is there already."""
+    monkeypatch.setattr("robometrics.consumers.rollup.LINGER_SECONDS", 0.0)
+    monkeypatch.setattr("robometrics.broker.consumer.FETCH_SECONDS", 0.1)
+
+
 async def run_until_drained(link: Link, store: Store, *makers: object) -> list:
     """Run one copy of each consumer until its durable has nothing left."""
     loops = [maker(link, store, fetch_batches=100) for maker in makers]

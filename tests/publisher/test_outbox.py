@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from robometrics.errors import OutboxError
-from robometrics.publisher.outbox import VERSION, Outbox, Shed
+from robometrics.publisher.outbox import VERSION, Outbox, Shed, ranges
 from robometrics.publisher.watchlist import Registration
 
 MIB = 1 << 20
@@ -133,4 +134,19 @@ def test_counts_and_contents_agree_with_a_dictionary(
             model |= {row.seq: row.data for row in rows}
     assert model == {row.seq: row.data for row in box.read(0, 1_000)}
     assert (len(model), sum(map(len, model.values()))) == (box.messages, box.bytes)
+    box.close()
+
+
+@given(st.sets(st.integers(0, 60)))
+def test_ranges_cover_exactly_the_numbers_and_never_touch(numbers: set[int]) -> None:
+    found = list(ranges(numbers))
+    assert numbers == {n for first, last in found for n in range(first, last + 1)}
+    assert all(a[1] + 1 < b[0] for a, b in pairwise(found))
+
+
+def test_thousands_of_messages_go_in_at_once(tmp_path: Path) -> None:
+    box = opened(tmp_path, max_bytes=16 * MIB)
+    rows, _ = box.put(1, 0, [("s", b"x")] * 2_345)
+    assert (2_345, 2_345) == (len(rows), box.messages)
+    assert rows == box.read(0, 3_000)
     box.close()

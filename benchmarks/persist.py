@@ -1,0 +1,122 @@
+"""Samples per second from the stream to MongoDB, by the persist consumer.
+
+It fetches, decodes and checks batches, writes them durably, notes who was seen, and
+acknowledges. Beside it: the same samples as documents of a time-series collection,
+ready made, only inserted, with the same write concern and no guard against repeats.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+import anyio
+
+from benchmarks import databases, servers, streams, table
+from benchmarks.table import Row
+from robometrics.broker import Link
+from robometrics.consumers.loop import ConsumerLoop
+from robometrics.consumers.persist import persist
+from robometrics.schema import NS_PER_SECOND, ProcessBatch
+from robometrics.settings import ServerSettings
+
+PROCESSES = 200
+_POINTS_PER_INSERT = 1_000
+_TIME_SERIES = "points"
+
+
+async def measure(*, quick: bool) -> list[Row]:
+    """Store the same samples in both ways, by turns."""
+    slots, rounds = (5, 2) if quick else (30, 5)
+    fleet = streams.Fleet(PROCESSES)
+    samples = PROCESSES * slots * streams.SAMPLES_PER_BATCH
+    persisted, cpu_us, inserted = [], [], []
+    with (
+        servers.folder() as at,
+        servers.nats_server(at) as nats_url,
+        servers.mongod(at) as mongo_url,
+    ):
+        async with (
+            streams.provisioned(nats_url) as link,
+            databases.opened(mongo_url) as (store, database),
+        ):
+            options: dict[str, Any] = {"timeField": "t", "metaField": "m"}
+            await database.create_collection(_TIME_SERIES, timeseries=options)
+            fetch_batches = ServerSettings().fetch_batches
+            for _ in range(rounds + 1):  # the first one warms up
+                batches = fleet.batches(slots)
+                consumer = persist(link, store, fetch_batches=fetch_batches)
+                seconds, cpu_seconds = await drained(link, consumer, batches)
+                persisted.append(samples / seconds)
+                cpu_us.append(cpu_seconds * 1e6 / samples)
+                seconds = await _insert_points(database[_TIME_SERIES], batches)
+                inserted.append(samples / seconds)
+            stored = samples * (rounds + 1)
+            bytes_batches = await databases.disk_bytes(database, "batches") / stored
+            bytes_points = await databases.disk_bytes(database, _TIME_SERIES) / stored
+    what = f"persist, {streams.METRICS} metrics x {streams.SAMPLES_PER_BATCH} a batch"
+    return [
+        Row(
+            what,
+            persisted[1:],
+            "samples/s",
+            "insert_many into a time-series collection",
+            inserted[1:],
+        ),
+        Row(f"{what}: CPU of the consumer", cpu_us[1:], "µs/sample"),
+        Row(
+            f"{what}: on disk",
+            [bytes_batches],
+            "B/sample",
+            "time-series collection",
+            [bytes_points],
+        ),
+    ]
+
+
+async def drained(
+    link: Link, consumer: ConsumerLoop, batches: Sequence[ProcessBatch]
+) -> tuple[float, float]:
+    """Fill the stream, then run *consumer*; return seconds, and those of our CPU."""
+    await streams.fill(link, batches)
+    stop = anyio.Event()
+    began, cpu = time.perf_counter(), time.process_time()
+    async with anyio.create_task_group() as tg:
+        tg.start_soon(consumer.run, stop)
+        while consumer.absorbed < len(batches):
+            await anyio.sleep(0.005)
+        took = time.perf_counter() - began, time.process_time() - cpu
+        stop.set()
+    if consumer.discarded:
+        raise RuntimeError(f"{consumer.name} discarded {consumer.discarded} batches")
+    return took
+
+
+async def _insert_points(collection: Any, batches: Sequence[ProcessBatch]) -> float:
+    """Insert *batches* point by point; return the seconds it took."""
+    points = [point for batch in batches for point in _points(batch)]
+    began = time.perf_counter()
+    for start in range(0, len(points), _POINTS_PER_INSERT):
+        await collection.insert_many(
+            points[start : start + _POINTS_PER_INSERT], ordered=False
+        )
+    return time.perf_counter() - began
+
+
+def _points(batch: ProcessBatch) -> Iterator[dict[str, Any]]:
+    series = {"h": batch.host, "p": batch.process}
+    keys = list(batch.metrics)
+    rows = zip(batch.offset_ns, *batch.metrics.values(), strict=True)
+    for offset_ns, *values in rows:
+        at = batch.slot + offset_ns / NS_PER_SECOND
+        yield {
+            "t": datetime.fromtimestamp(at, timezone.utc),
+            "m": series,
+            **dict(zip(keys, values, strict=True)),
+        }
+
+
+if __name__ == "__main__":
+    table.run([measure])

@@ -1,0 +1,104 @@
+"""What batches and events change in the fleet's rows; every change commutes."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import msgspec
+from pymongo import UpdateOne
+
+from robometrics.schema import NS_PER_SECOND, AnyBatch, Event, ProcessBatch
+from robometrics.subjects import escape
+
+
+def event_document(event: Event) -> dict[str, Any]:
+    """Return *event* as it is stored: what it does not say is left out."""
+    said = msgspec.structs.asdict(event).items()
+    return {
+        "_id": event.id,
+        "at": datetime.fromtimestamp(event.at_ns / 1e9, timezone.utc),
+        **{key: value for key, value in said if value is not None and key != "id"},
+    }
+
+
+def joined(*names: str) -> str:
+    return "/".join(escape(name) for name in names)
+
+
+def see_host(batch: AnyBatch, span: dict[str, Any]) -> UpdateOne:
+    return UpdateOne(
+        {"_id": escape(batch.host)},
+        {**span, "$setOnInsert": {"host": batch.host}},
+        upsert=True,
+    )
+
+
+def see_process(batch: ProcessBatch, span: dict[str, Any]) -> UpdateOne:
+    current = {"slot": batch.slot, "run": batch.run, "pid": batch.pid}
+    return UpdateOne(
+        {"_id": joined(batch.host, batch.process)},
+        {
+            "$min": span["$min"],
+            "$max": {**span["$max"], "current": current},
+            "$setOnInsert": {"host": batch.host, "process": batch.process},
+        },
+        upsert=True,
+    )
+
+
+def registered(event: Event) -> list[UpdateOne]:
+    """Return what makes a process known that ends before its first batch."""
+    if event.event != "registered" or event.process is None:
+        return []
+    slot = event.at_ns // NS_PER_SECOND
+    current = {"slot": slot, "run": event.run, "pid": event.pid or 0}
+    return [
+        UpdateOne(
+            {"_id": joined(event.host, event.process)},
+            {
+                "$min": {"first_slot": slot},
+                "$max": {"last_slot": slot, "current": current},
+                "$setOnInsert": {"host": event.host, "process": event.process},
+            },
+            upsert=True,
+        )
+    ]
+
+
+def see_run(batch: ProcessBatch, span: dict[str, Any]) -> UpdateOne:
+    names = {"host": batch.host, "process": batch.process, "run": batch.run}
+    return UpdateOne(
+        {"_id": joined(batch.host, batch.process, batch.run)},
+        {**span, "$set": {**names, "pid": batch.pid}},
+        upsert=True,
+    )
+
+
+def run_changes(event: Event) -> list[UpdateOne]:
+    """Return what *event* says of a run, if it does."""
+    change = _run_change(event)
+    if change is None or event.process is None or event.run is None:
+        return []
+    identity = joined(event.host, event.process, event.run)
+    return [UpdateOne({"_id": identity}, change, upsert=True)]
+
+
+def _run_change(event: Event) -> dict[str, Any] | None:
+    if event.process is None or event.run is None:
+        return None
+    names = {"host": event.host, "process": event.process, "run": event.run}
+    if event.event == "registered":
+        registered = {
+            "at_ns": event.at_ns,
+            "pid": event.pid,
+            "started_at_ns": event.started_at_ns,
+            "command": event.command or "",
+            "tags": event.tags or {},
+        }
+        return {"$set": names, "$max": {"registered": registered}}
+    if event.event in ("exited", "unregistered"):
+        ended = {"at_ns": event.at_ns, "how": event.event, "code": event.exit_code}
+        last_slot = event.at_ns // NS_PER_SECOND
+        return {"$set": names, "$max": {"ended": ended, "last_slot": last_slot}}
+    return None
