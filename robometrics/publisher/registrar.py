@@ -109,9 +109,11 @@ class Registrar:
 
         Not earlier: its parent may tell the exit code a moment after the exit.
         """
-        at_ns = target.final[0] if target.final else self._now_ns()
         self._say(
-            target.end, target.registration, at_ns=at_ns, exit_code=target.exit_code
+            target.end,
+            target.registration,
+            at_ns=target.ended_ns,
+            exit_code=target.exit_code,
         )
         self._watchlist.remove(target)
 
@@ -194,6 +196,7 @@ class Registrar:
         if target.closing:
             return
         target.end = how
+        target.ended_ns = self._now_ns()
         target.closing = True
         self._stop_waiting(target)
         self._outbox.drop_registration(target.registration.name, target.run)
@@ -213,12 +216,21 @@ class Registrar:
             asyncio.get_running_loop().remove_reader(descriptor)
             os.close(descriptor)
 
-    def _say(self, event: str, registration: Registration, **details: Any) -> None:
+    def _say(
+        self,
+        event: str,
+        registration: Registration,
+        *,
+        at_ns: int | None = None,
+        **details: Any,
+    ) -> None:
         started_at_ns = None
         if event == "registered":
             started_at_ns = _started_at_ns(registration.start_ticks)
         self._emit(
             event,
+            # All of a run's events by one clock: their order tells its state.
+            at_ns=self._now_ns() if at_ns is None else at_ns,
             process=registration.name,
             run=registration.run,
             pid=registration.pid,

@@ -59,6 +59,9 @@ class Target:
         self.end = ""
         """``exited`` or ``unregistered``, if it is closing."""
 
+        self.ended_ns = 0
+        """When it ended or was unregistered, in ns since the Unix epoch."""
+
         self.exit_code: int | None = None
 
         self.first: tuple[int, int] | None = None

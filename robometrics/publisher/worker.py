@@ -7,7 +7,6 @@ import contextlib
 import fcntl
 import logging
 import os
-import time
 import uuid
 from collections import deque
 from collections.abc import Iterator
@@ -205,7 +204,7 @@ class _Worker:
             id=uuid.uuid4().hex,
             host=self._host,
             event=kind,  # type: ignore[arg-type]
-            at_ns=time.time_ns() if at_ns is None else at_ns,
+            at_ns=self._clock.now_ns() if at_ns is None else at_ns,
             **details,
         )
         self._events.append((subjects.events(self._host), schema.encode(event)))

@@ -161,6 +161,26 @@ async def test_an_exit_is_noticed_without_being_told(
         assert [] == (await ask(settings, ListRequest())).watched
 
 
+async def test_a_run_that_ends_before_its_first_tick_is_there_with_its_end_last(
+    nats_server: NatsServer, link: Link, tmp_path: Path, spawn: Spawn
+) -> None:
+    """Its end must not seem older than its registration: that would mean it goes on."""
+    settings = settings_for(nats_server.url, tmp_path, interval_seconds=30.0)
+    collector = Collector(link)
+    async with running(settings):
+        child = spawn("input()")
+        await ask(settings, client.register_request("brief", child.pid))
+        child.kill()
+        child.wait()
+        with anyio.fail_after(30):
+            while "exited" not in collector.said():
+                await collector.collect()
+    times = {e.event: e.at_ns for e in collector.events if e.process == "brief"}
+    assert times["registered"] < times["exited"]
+    [batch] = collector.of("brief")
+    assert 1 == len(batch.offset_ns)
+
+
 async def test_without_a_broker_the_outbox_holds_everything(
     tmp_path: Path, nats_server: NatsServer, link: Link
 ) -> None:
