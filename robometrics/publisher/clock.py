@@ -28,8 +28,9 @@ class Clock:
     ) -> None:
         self.generation = generation
         self._wall_ns = wall_ns
-        self._monotonic_ns = monotonic_ns
-        self._anchor_ns = wall_ns() - monotonic_ns()
+        self.monotonic_ns = monotonic_ns
+        self.anchor_ns = wall_ns() - monotonic_ns()
+        """What to add to the monotonic clock; changes in ``check`` only."""
 
     @classmethod
     def resumed(
@@ -49,14 +50,14 @@ class Clock:
 
     def now_ns(self) -> int:
         """Return nanoseconds since the Unix epoch."""
-        return self._anchor_ns + self._monotonic_ns()
+        return self.anchor_ns + self.monotonic_ns()
 
     def check(self) -> int:
         """Follow the wall clock if it stepped; return by how many ns, 0 if not."""
         step_ns = self._wall_ns() - self.now_ns()
         if abs(step_ns) < STEP_NS:
             return 0
-        self._anchor_ns += step_ns
+        self.anchor_ns += step_ns
         if step_ns < 0:
             self.generation += 1
         return step_ns

@@ -143,7 +143,7 @@ class Registrar:
         target, is_new = self._watchlist.add(registration)
         if is_new:
             with suppress(SkipProcessError):
-                target.first = (self._now_ns(), target.reader.fast().cpu_time_ns)
+                target.first = (self._now_ns(), target.reader.fast()[0])
             self._outbox.keep_registration(registration)
             self._await_exit(target)
             self._say("registered", registration, command=target.command)
@@ -177,10 +177,8 @@ class Registrar:
                 pid=target.registration.pid,
                 run=target.run,
                 command=target.command[:200],
-                cpu_time_ns=target.latest.cpu_time_ns if target.latest else None,
-                memory_rss_bytes=(
-                    target.latest.memory_rss_bytes if target.latest else None
-                ),
+                cpu_time_ns=target.latest[0] if target.latest else None,
+                memory_rss_bytes=target.latest[1] if target.latest else None,
                 tags=target.registration.tags,
             )
             for target in self._watchlist

@@ -135,23 +135,17 @@ class Sampler(threading.Thread):
     def _read_processes(self, next_ns: int) -> None:
         slot_ns = (self._slot or 0) * NS_PER_SECOND
         is_last = next_ns >= slot_ns + NS_PER_SECOND
-        now_ns = self._clock.now_ns
+        monotonic_ns = self._clock.monotonic_ns
+        shift_ns = self._clock.anchor_ns - slot_ns
         for target in self._watchlist.snapshot:
             if target.closing:
                 continue
             try:
-                offset_ns = now_ns() - slot_ns
+                offset_ns = monotonic_ns() + shift_ns
                 if offset_ns >= NS_PER_SECOND:
                     return  # this tick ran over the end of its slot
-                fast = target.reader.fast()
-                target.latest = fast
-                target.buffer.add(
-                    offset_ns,
-                    {
-                        "cpu_time_ns": fast.cpu_time_ns,
-                        "memory_rss_bytes": fast.memory_rss_bytes,
-                    },
-                )
+                target.latest = fast = target.reader.fast()
+                target.buffer.add_fast(offset_ns, *fast)
                 if is_last:
                     target.buffer.set_singles(target.reader.slow())
             except SkipProcessError:
@@ -238,6 +232,4 @@ def _add_final(target: Target, slot: int) -> None:
     earliest_ns = offsets[-1] + 1 if offsets else 0
     offset_ns = max(at_ns - slot * NS_PER_SECOND, earliest_ns)
     if offset_ns < NS_PER_SECOND:
-        target.buffer.add(
-            offset_ns, {"cpu_time_ns": cpu_time_ns, "memory_rss_bytes": None}
-        )
+        target.buffer.add_fast(offset_ns, cpu_time_ns, None)

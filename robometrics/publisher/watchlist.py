@@ -15,7 +15,7 @@ from robometrics.publisher.samplers.process import (
     command_line,
     open_process,
 )
-from robometrics.publisher.series import SlotBuffer
+from robometrics.publisher.series import ProcessBuffer
 from robometrics.subjects import process_samples
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Target:
         self.reader: ProcessReader = open_process(
             registration.pid, registration.start_ticks
         )
-        self.buffer = SlotBuffer()
+        self.buffer = ProcessBuffer()
         self.latest: Fast | None = None
         self.closing = False
         """It ended or was unregistered: it goes once its slot is complete."""

@@ -211,11 +211,11 @@ class _Worker:
         self._arrived.set()
 
     def _read_self(self) -> dict[str, Value]:
-        own = self._own.fast()
+        cpu_time_ns, memory_rss_bytes = self._own.fast()
         return {
             "process_count": len(self._watchlist.snapshot),
-            "worker_cpu_time_ns": own.cpu_time_ns,
-            "worker_memory_rss_bytes": own.memory_rss_bytes,
+            "worker_cpu_time_ns": cpu_time_ns,
+            "worker_memory_rss_bytes": memory_rss_bytes,
             "worker_ticks_skipped_total": self._sampler.ticks_skipped,
             "worker_batches_shed_total": self._shed,
             "outbox_messages": self._outbox.messages,

@@ -13,7 +13,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import psutil
 
@@ -24,12 +24,12 @@ _NS_PER_SECOND = 1_000_000_000
 _LINUX: bool = sys.platform == "linux"
 
 
-class Fast(NamedTuple):
-    """What is read at every tick."""
+Fast = tuple[int, int | None]
+"""What is read at every tick: CPU time in ns, and resident memory in bytes.
 
-    cpu_time_ns: int
-    memory_rss_bytes: int | None
-    """``None`` once the process has ended: its memory is gone before its clock."""
+The memory is ``None`` once the process has ended: it is gone before the clock. A plain
+tuple, as a named one would cost a tenth of the reading.
+"""
 
 
 class ProcessReader(Protocol):
@@ -118,7 +118,7 @@ class LinuxProcess:
         except OSError as exc:
             raise ProcessGoneError(self.pid) from exc
         pages = int(statm.split(b" ", 2)[1])
-        return Fast(cpu_time_ns, pages * _PAGE_BYTES or None)
+        return cpu_time_ns, pages * _PAGE_BYTES or None
 
     def slow(self) -> dict[str, int]:
         try:
@@ -134,7 +134,7 @@ class LinuxProcess:
 
     def final_cpu_time_ns(self) -> int | None:
         try:
-            return self.fast().cpu_time_ns
+            return self.fast()[0]
         except ProcessGoneError:
             return None
 
@@ -163,7 +163,7 @@ class PortableProcess:
         except psutil.AccessDenied as exc:
             raise ProcessDeniedError(self.pid) from exc
         cpu_time_ns = round((times.user + times.system) * _NS_PER_SECOND)
-        return Fast(cpu_time_ns, memory.rss or None)
+        return cpu_time_ns, memory.rss or None
 
     def slow(self) -> dict[str, int]:
         try:
@@ -175,7 +175,7 @@ class PortableProcess:
 
     def final_cpu_time_ns(self) -> int | None:
         with suppress(ProcessGoneError, ProcessDeniedError):
-            return self.fast().cpu_time_ns
+            return self.fast()[0]
         return None
 
     def close(self) -> None:
