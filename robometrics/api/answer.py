@@ -16,6 +16,8 @@ from robometrics.store import RESOLUTIONS, Series, Store, Window
 from robometrics.store.fold import MetricStats
 
 RAW_SAMPLES_MAX = 50_000
+RAW_RANGE_MAX_NS = 4 * 3600 * NS_PER_SECOND
+"""Longer ranges are answered from rollups: decoding them would hold up live viewers."""
 _GAP_INTERVALS = 2.5
 
 
@@ -116,8 +118,11 @@ async def on_grid(
         RetryLaterError: The database is away.
     """  # noqa: D205
     source = "raw"
+    step_ns = span.wanted_step_ns
+    if span.stop_ns - span.start_ns > RAW_RANGE_MAX_NS:
+        step_ns = max(step_ns, 10 * NS_PER_SECOND)
     for name, resolution in RESOLUTIONS.items():
-        if resolution.window * NS_PER_SECOND <= span.wanted_step_ns:
+        if resolution.window * NS_PER_SECOND <= step_ns:
             source = name
     if source == "raw":
         grid = await _raw_grid(store, series, selected, span)
