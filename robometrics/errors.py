@@ -51,6 +51,12 @@ class ProcessDeniedError(SkipProcessError):
     code = "process_denied"
 
 
+class TooManyFilesError(SkipProcessError):
+    """The worker may open no more files; raise its limit (``ulimit -n``)."""
+
+    code = "too_many_open_files"
+
+
 class RegistrationRefusedError(RoboMetricsError):
     """The worker will not watch this process; asking again will not help."""
 

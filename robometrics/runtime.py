@@ -102,6 +102,15 @@ def start_ticks(pid: int) -> int | None:
     return int(stat[stat.rindex(b")") + 2 :].split()[19])
 
 
+def is_running(pid: int) -> bool:
+    """Tell whether *pid* is a process that has not ended (a zombie has)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+    return stat[stat.rindex(b")") + 2 :][:1] not in (b"Z", b"X")
+
+
 def boot_id() -> str:
     """Return the kernel's boot id, the same in every container on it."""
     try:

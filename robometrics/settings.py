@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import re
 import socket
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -139,6 +140,7 @@ ALL_SETTINGS: tuple[type[Common], ...] = (
     ServerSettings,
     UpSettings,
 )
+_SERVICE_LINK = re.compile(r"_(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP))(_|$)")
 _KNOWN = {name for cls in ALL_SETTINGS for name in cls.__struct_fields__}
 _OWN_ENV = {CONFIG_ENV, runtime.DIRECTORY_ENV}
 S = TypeVar("S", bound=Common)
@@ -243,9 +245,20 @@ def _from_file(path: str) -> dict[str, Any]:
 
 
 def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
-    ours = {name for name in environ if name.startswith(ENV_PREFIX)} - _OWN_ENV
+    ours = {
+        name
+        for name, value in environ.items()
+        if name.startswith(ENV_PREFIX)
+        and name not in _OWN_ENV
+        and not _is_of_kubernetes(name, value)
+    }
     _refuse_unknown(ours, {ENV_PREFIX + name.upper() for name in _KNOWN}, "environment")
     return {name[len(ENV_PREFIX) :].lower(): environ[name] for name in ours}
+
+
+def _is_of_kubernetes(name: str, value: str) -> bool:
+    """Tell what Kubernetes sets by itself for a Service called ``robometrics…``."""
+    return bool(_SERVICE_LINK.search(name)) or value.startswith(("tcp://", "udp://"))
 
 
 def _refuse_unknown(names: Iterable[str], known: set[str], source: str) -> None:

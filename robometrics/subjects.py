@@ -74,6 +74,13 @@ def gpu_samples(host: str, index: int) -> str:
     return f"{PREFIX}.samples.{escape(host)}.gpu.{index}"
 
 
+def samples(host: str, kind: str, name: str) -> str:
+    """Return the subject of a batch of *kind* (see ``schema.Batch``)."""
+    if kind == "process":
+        return process_samples(host, name)
+    return host_samples(host) if kind == "host" else gpu_samples(host, int(name))
+
+
 def all_samples_of(host: str) -> str:
     """Return the pattern of every sample subject of *host*."""
     return f"{PREFIX}.samples.{escape(host)}.>"

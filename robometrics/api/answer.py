@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import msgspec
@@ -16,6 +15,7 @@ from robometrics.store import RESOLUTIONS, Series, Store, Window
 from robometrics.store.fold import MetricStats
 
 RAW_SAMPLES_MAX = 50_000
+RAW_VALUES_MAX = 500_000
 RAW_RANGE_MAX_NS = 4 * 3600 * NS_PER_SECOND
 """Longer ranges are answered from rollups: decoding them would hold up live viewers."""
 _GAP_INTERVALS = 2.5
@@ -124,9 +124,11 @@ async def on_grid(
     for name, resolution in RESOLUTIONS.items():
         if resolution.window * NS_PER_SECOND <= step_ns:
             source = name
+    grid = None
     if source == "raw":
         grid = await _raw_grid(store, series, selected, span)
-    else:
+        source = "raw" if grid else next(iter(RESOLUTIONS))
+    if grid is None:
         grid = await _rollup_grid(store, series, selected, span, source)
     return SeriesAnswer(
         host=series.host,
@@ -144,7 +146,8 @@ async def on_grid(
 
 async def _raw_grid(
     store: Store, series: Series, selected: Sequence[Selected], span: Range
-) -> Grid:
+) -> Grid | None:
+    """Return the grid of all samples; ``None`` if they are too many for that."""
     pieces: list[tuple[int, str, int, float]] = []
     interval_ns = 0
     async for batch in store.batches.read(series, *span.slots()):
@@ -154,9 +157,11 @@ async def _raw_grid(
                 (index, batch.run, at_ns, value)
                 for at_ns, value in metric.samples(batch)
             ]
+        if len(pieces) > RAW_VALUES_MAX:
+            return None
     grid = Grid(
         span,
-        _whole(span.wanted_step_ns, interval_ns or NS_PER_SECOND),
+        span.step_ns(interval_ns or NS_PER_SECOND),
         len(selected),
     )
     weight = (interval_ns or NS_PER_SECOND) / NS_PER_SECOND
@@ -173,7 +178,7 @@ async def _rollup_grid(
     source: str,
 ) -> Grid:
     seconds = RESOLUTIONS[source].window
-    step_ns = _whole(span.wanted_step_ns, seconds * NS_PER_SECOND)
+    step_ns = span.step_ns(seconds * NS_PER_SECOND)
     grid = Grid(span, step_ns, len(selected))
     first, last = span.slots(seconds)
     windows: list[Window] = [
@@ -203,7 +208,12 @@ def _add_window(
         earlier: MetricStats | None = None
         if before is not None:
             earlier = before.stats.metrics.get(metric.source)
-        piece = metric.mean_over(stats, earlier, window.stats.interval_ns)
+        piece = metric.mean_over(
+            stats,
+            earlier,
+            interval_ns=window.stats.interval_ns,
+            window_seconds=window.seconds,
+        )
         low, high = float(stats.low), float(stats.high)
         if metric.is_rate:
             if piece is None:
@@ -217,8 +227,3 @@ def _add_window(
             window.start * NS_PER_SECOND,
             Piece(*(piece or (high, 1.0)), low, high),
         )
-
-
-def _whole(wanted_ns: int, unit_ns: int) -> int:
-    """Return the least multiple of *unit_ns* that is at least *wanted_ns*."""
-    return math.ceil(wanted_ns / unit_ns) * unit_ns

@@ -28,7 +28,11 @@ class MetricAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Range(msgspec.Struct, frozen=True):
-    """``[start_ns, stop_ns)``, since the Unix epoch, in at most ``max_points``."""
+    """``[start_ns, stop_ns)``, since the Unix epoch, in ``max_points`` steps.
+
+    Steps begin at multiples of themselves, so that two answers agree; a range that does
+    not may touch one more.
+    """
 
     start_ns: int
     stop_ns: int
@@ -37,6 +41,10 @@ class Range(msgspec.Struct, frozen=True):
     @property
     def wanted_step_ns(self) -> int:
         return max(1, math.ceil((self.stop_ns - self.start_ns) / self.max_points))
+
+    def step_ns(self, unit_ns: int) -> int:
+        """Return the wanted step as a whole number of *unit_ns*."""
+        return math.ceil(self.wanted_step_ns / unit_ns) * unit_ns
 
     def slots(self, step_seconds: int = 1) -> tuple[int, int]:
         """Return the seconds it touches, in whole steps."""

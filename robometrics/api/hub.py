@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 QUEUE_FRAMES_MAX = 2_048
 _REMEMBERED_BATCHES = 50_000
+_REMEMBERED_SLOTS = 120  # as long as the stream knows repeats
 _REMEMBERED_RUNS = 10_000
 
 _encoder = msgspec.json.Encoder()
@@ -109,6 +110,8 @@ class _Feed:
             frame = frame_of(decode_batch(message.data))
         except DiscardMessageError:
             return  # the consumers keep it as a dead letter, with the reason
+        if message.subject != subjects.samples(*frame.series):
+            return  # this too: one host may not speak for another
         if not self._is_new(frame):
             return
         batch = frame.batch
@@ -131,8 +134,13 @@ class _Feed:
         if identity in self._seen:
             return False
         self._seen[identity] = None
-        while len(self._seen) > _REMEMBERED_BATCHES:
-            self._seen.popitem(last=False)
+        oldest = next(iter(self._seen))
+        while (
+            oldest[3] < batch.slot - _REMEMBERED_SLOTS
+            or len(self._seen) > _REMEMBERED_BATCHES
+        ):
+            del self._seen[oldest]
+            oldest = next(iter(self._seen))
         return True
 
 

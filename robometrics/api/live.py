@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 SERIES_MAX = 2_000
 BACKFILL_MAX_MS = 86_400_000
 FRAMES_PER_MESSAGE = 200
-REPAIR_SECONDS = 4.0
+REPAIR_SECONDS = 2.0
 _REPAIR_POLL_SECONDS = 0.1
 _STALLED_SECONDS = 15.0
 _MS_PER_SECOND = 1_000
@@ -191,13 +191,23 @@ class _Session:
     async def _backfill(
         self, series: Series, progress: _Progress, start: int, stop: int
     ) -> None:
-        """Send what is stored of ``[start, stop)`` and was not sent."""
+        """Send what is stored of ``[start, stop)`` and was not sent.
+
+        A run is sent up to its first hole: the store may get that batch a moment
+        later, and the next live batch comes back for it.
+        """
         frames: list[Frame] = []
+        broken: set[tuple[str, int]] = set()
         try:
             async for batch in self._store.batches.read(series, start, stop):
-                if batch.slot > progress.last_slots.get(_run(batch), -1):
-                    progress.last_slots[_run(batch)] = batch.slot
-                    frames.append(frame_of(batch))
+                run = _run(batch)
+                if batch.slot <= progress.last_slots.get(run, -1) or run in broken:
+                    continue
+                if run in progress.last_slots and _hole_before(batch, progress):
+                    broken.add(run)
+                    continue
+                progress.last_slots[run] = batch.slot
+                frames.append(frame_of(batch))
                 if len(frames) >= FRAMES_PER_MESSAGE:
                     await self._send_frames(frames)
                     frames = []
@@ -208,6 +218,8 @@ class _Session:
 
     async def _forward(self, frames: Sequence[Frame]) -> None:
         ready: list[Frame] = []
+        # One deadline for all: after an outage every series may have a hole at once.
+        deadline = time.monotonic() + REPAIR_SECONDS
         for frame in frames:
             progress = self._progress.get(frame.series)
             if progress is None:
@@ -219,26 +231,32 @@ class _Session:
             if hole is not None:
                 await self._send_frames(ready)
                 ready = []
-                await self._repair(frame.series, progress, *hole)
+                await self._repair(frame, progress, hole, deadline)
             progress.last_slots[_run(batch)] = batch.slot
             ready.append(frame)
         await self._send_frames(ready)
 
     async def _repair(
-        self, series: Series, progress: _Progress, first: int, last: int
+        self,
+        frame: Frame,
+        progress: _Progress,
+        hole: tuple[int, int],
+        deadline: float,
     ) -> None:
-        """Send the stored batches of the slots *first* to *last*, of any run.
+        """Send the stored batches of the slots in *hole*, of any run.
 
         The store may be a moment behind the broker, so it is asked until it has the
         last one; if it stays away, the viewer is told of a gap.
         """
-        deadline = time.monotonic() + REPAIR_SECONDS
+        first, last = hole
         while True:
-            await self._backfill(series, progress, first, last + 1)
-            if last in progress.last_slots.values():
+            await self._backfill(frame.series, progress, first, last + 1)
+            sent = progress.last_slots.get(_run(frame.batch), -1)
+            if sent >= last:
                 return
             if time.monotonic() > deadline:
-                await self._tell_missed("gap", Missed(series, first, last))
+                missed = Missed(frame.series, max(first, sent + 1), last)
+                await self._tell_missed("gap", missed)
                 return
             await asyncio.sleep(_REPAIR_POLL_SECONDS)
 

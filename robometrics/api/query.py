@@ -99,6 +99,7 @@ class QueryController(Controller):
         process: Annotated[
             list[str] | None,
             QueryParameter(
+                max_items=100,
                 description="processes, repeated; none: the host itself",
                 examples=[Example(value=["planner"])],
             ),
@@ -112,11 +113,18 @@ class QueryController(Controller):
             ),
         ] = "-15m",
         to: Annotated[_Time, QueryParameter(examples=[Example(value="now")])] = "now",
-        max_points: Annotated[int, QueryParameter(ge=1, le=10_000)] = 1_200,
+        max_points: Annotated[
+            int,
+            QueryParameter(
+                ge=1,
+                le=10_000,
+                description="steps; a range not aligned to them touches one more",
+            ),
+        ] = 1_200,
         resolution: Annotated[
             Literal["auto", "raw"],
             QueryParameter(
-                description="raw: every sample as taken; auto: at most max_points "
+                description="raw: every sample as taken; auto: max_points "
                 "steps with mean, min and max"
             ),
         ] = "auto",

@@ -38,7 +38,12 @@ class Selected(msgspec.Struct, frozen=True):
             yield at_ns, rate * self.scale
 
     def mean_over(
-        self, stats: MetricStats, before: MetricStats | None, interval_ns: int
+        self,
+        stats: MetricStats,
+        before: MetricStats | None,
+        *,
+        interval_ns: int,
+        window_seconds: int,
     ) -> tuple[float, float] | None:
         """Return amount and weight (seconds) of a window; their ratio is its mean.
 
@@ -46,24 +51,29 @@ class Selected(msgspec.Struct, frozen=True):
         nothing falls between two windows.
         """
         if self.is_counter:
-            return self._increase(stats, before)
+            return self._increase(stats, before, window_seconds)
         if stats.last is None:
             return None
         weight = stats.count * interval_ns / NS_PER_SECOND
         return stats.total * interval_ns / NS_PER_SECOND, weight
 
     def _increase(
-        self, stats: MetricStats, before: MetricStats | None
+        self, stats: MetricStats, before: MetricStats | None, window_seconds: int
     ) -> tuple[float, float] | None:
         start, start_ns = stats.low, stats.first_ns
         if before is not None and before.last_ns is not None:
             start, start_ns = before.high, before.last_ns
         if stats.high is None or start is None:
             return None
-        if stats.last_ns is None or start_ns is None or stats.last_ns <= start_ns:
+        if stats.high < start:  # it was reset, as a restarted worker's own counters are
+            start, start_ns = stats.low, stats.first_ns
+        if start is None or start_ns is None or stats.last_ns is None:
+            return None
+        if stats.last_ns <= start_ns:
             return None
         seconds = (stats.last_ns - start_ns) / NS_PER_SECOND
-        return (stats.high - start) * self.scale, seconds
+        weight = min(seconds, window_seconds)  # a gap before it has no say in its mean
+        return (stats.high - start) * self.scale * weight / seconds, weight
 
 
 def select(names: Sequence[str]) -> list[Selected]:

@@ -29,11 +29,26 @@ log = logging.getLogger(__name__)
 ECHO_EVERY_SECONDS = 5.0
 ECHO_WITHIN_SECONDS = 4.0
 LAST_RETRY_SECONDS = 1.0
+REBUILD_SECONDS = 60.0
 DOWN_ERRORS = (NatsError, OSError, TimeoutError, asyncio.TimeoutError, EOFError)
 """What any call on a client may raise while the server is away."""
 
 Message = Msg
 Handler = Callable[[Msg], Awaitable[None]]
+
+
+class _Client(Client):
+    """nats-py's client, but one hostile subject does not end its read loop.
+
+    A server passes any bytes as a subject; nats-py expects UTF-8, and would go deaf.
+    """
+
+    def _build_message(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Any
+    ) -> Msg:
+        readable = subject.decode(errors="backslashreplace").encode()
+        message: Msg = super()._build_message(sid, readable, reply, data, headers)
+        return message
 
 
 class Subscription:
@@ -147,7 +162,8 @@ class Link:
 
     async def _serve_one_client(self) -> None:
         self._attempt = 0
-        self.client = await nats.connect(
+        client = _Client()
+        await client.connect(
             self.url.split(","),
             name=self.name,
             inbox_prefix=self.inbox.encode(),
@@ -162,12 +178,13 @@ class Link:
             reconnected_cb=self._on_reconnected,
             closed_cb=self._on_closed,
         )
+        self.client = client
         for subscription in list(self._subscriptions):
-            await subscription.attach(self.client)
+            await subscription.attach(client)
         self.sessions += 1
         self._up.set()
         log.info("connected to %s", self.url)
-        watchdog = asyncio.create_task(self._watch(self.client))
+        watchdog = asyncio.create_task(self._watch(client))
         try:
             await self._closed.wait()
         finally:
@@ -188,10 +205,15 @@ class Link:
 
         inbox = f"{self.inbox}.echo.{random.getrandbits(64):x}"
         await client.subscribe(inbox, cb=on_echo)
+        away = 0
         while True:
             await asyncio.sleep(ECHO_EVERY_SECONDS)
             if not client.is_connected:
+                away += 1
+                if away * ECHO_EVERY_SECONDS > REBUILD_SECONDS:
+                    self._closed.set()  # its own reconnecting may have died
                 continue
+            away = 0
             heard.clear()
             try:
                 await client.publish(inbox, b"")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -50,12 +52,13 @@ def run(options: argparse.Namespace) -> int:
         tags = parse_tags(options.tag)
     except RoboMetricsError as exc:
         return complain(exc)
+    started = _pass_signals_on()
     try:
-        child = subprocess.Popen(command)
+        child = subprocess.Popen(command, restore_signals=True)
     except OSError as exc:
         complain(f"cannot run {command[0]}: {exc.strerror}")
         return EXIT_NOT_FOUND
-    _pass_signals_to(child)
+    started(child.pid)
 
     measured = _Measured(
         options.name or Path(command[0]).name, child.pid, tags, settings
@@ -134,13 +137,30 @@ def _exit_code(pid: int) -> int | None:
     return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
 
 
-def _pass_signals_to(child: subprocess.Popen[bytes]) -> None:
-    """Let the child decide what a signal means; a terminal sends ours to it as well."""
+def _pass_signals_on() -> Callable[[int], None]:
+    """Let the child decide what a signal means; return how to tell its pid.
+
+    A terminal sends Ctrl-C to the child as well, so that is none of our business.
+    ``Popen.send_signal`` will not do: it would reap the child before its last reading.
+    """
+    pids: list[int] = []
+    early: list[int] = []
 
     def forward(number: int, _: FrameType | None) -> None:
-        child.send_signal(number)
+        if not pids:
+            early.append(number)
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def started(pid: int) -> None:
+        pids.append(pid)
+        for number in early:
+            forward(number, None)
 
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, forward)
     for number in (signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_IGN)
+        # A handler of ours, not SIG_IGN: the child would inherit being deaf to it.
+        signal.signal(number, lambda *_: None)
+    return started

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 from functools import partial
+from pathlib import Path
 
 from robometrics.cli.services import complain, run_until_done
 from robometrics.errors import RoboMetricsError
-from robometrics.settings import UpSettings, add_flags, load
+from robometrics.settings import CONFIG_ENV, UpSettings, add_flags, load
 
 STOP_SECONDS = 90.0
 
@@ -27,6 +29,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(options: argparse.Namespace) -> int:
     """Run until SIGINT or SIGTERM; return 0 if everything drained."""
     try:
+        if options.config:  # the children read it too
+            os.environ[CONFIG_ENV] = str(Path(options.config).absolute())
         settings = load(UpSettings, vars(options), join_running=False)
         from robometrics.embedded.up import up  # noqa: PLC0415  not in the client
 

@@ -12,8 +12,6 @@ from robometrics.errors import DiscardMessageError, InvalidNameError
 from robometrics.schema import (
     AnyBatch,
     Event,
-    GpuBatch,
-    ProcessBatch,
     decode_batch,
     decode_event,
 )
@@ -39,10 +37,12 @@ def read_all(deliveries: Iterable[Delivery]) -> Intake:
             if delivery.subject.startswith(_EVENTS):
                 event = decode_event(delivery.data)
                 _check_subject(delivery.subject, subjects.events(event.host))
+                _check_event(event)
                 intake.events.append((delivery, event))
             else:
                 batch = decode_batch(delivery.data)
-                _check_subject(delivery.subject, _subject_of(batch))
+                expected = subjects.samples(batch.host, batch.kind, batch.name)
+                _check_subject(delivery.subject, expected)
                 intake.batches.append((delivery, batch))
         except (DiscardMessageError, InvalidNameError) as exc:
             intake.unreadable.append((delivery, str(exc)))
@@ -59,12 +59,14 @@ def dead_letter(consumer: str, delivery: Delivery, reason: str) -> DeadLetter:
     )
 
 
-def _subject_of(batch: AnyBatch) -> str:
-    if isinstance(batch, ProcessBatch):
-        return subjects.process_samples(batch.host, batch.process)
-    if isinstance(batch, GpuBatch):
-        return subjects.gpu_samples(batch.host, batch.index)
-    return subjects.host_samples(batch.host)
+def _check_event(event: Event) -> None:
+    """Refuse an event about a run that does not say which one."""
+    if event.process is not None:
+        subjects.escape(event.process)
+    if event.event in ("registered", "unregistered", "exited") and (
+        event.process is None or event.run is None
+    ):
+        raise DiscardMessageError(f"{event.event}: process and run are missing")
 
 
 def _check_subject(subject: str, expected: str) -> None:

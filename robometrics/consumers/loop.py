@@ -119,7 +119,7 @@ class ConsumerLoop:
             try:
                 await delivery.retry()
             except RetryLaterError:
-                return  # the broker delivers again by itself, after ack_wait
+                continue  # acknowledged already, or delivered again after ack_wait
 
     def _note(self, problem: str) -> None:
         if problem and problem != self.problem:

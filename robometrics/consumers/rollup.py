@@ -5,7 +5,7 @@ from __future__ import annotations
 from robometrics.broker import Delivery, Link
 from robometrics.consumers.intake import Intake
 from robometrics.consumers.loop import ConsumerLoop
-from robometrics.store import Store
+from robometrics.store import Store, group_key
 
 NAME = "rollup"
 LINGER_SECONDS = 2.0  # slots of one run that fold together cost one update
@@ -15,9 +15,14 @@ def rollup(link: Link, store: Store, *, fetch_batches: int) -> ConsumerLoop:
     """Return the consumer that keeps count, sum, extremes and quantiles."""
 
     async def absorb(intake: Intake) -> dict[Delivery, str]:
-        if intake.batches:
-            await store.rollups.fold(batch for _, batch in intake.batches)
-        return {}
+        if not intake.batches:
+            return {}
+        refused = await store.rollups.fold(batch for _, batch in intake.batches)
+        return {
+            delivery: refused[group_key(batch)]
+            for delivery, batch in intake.batches
+            if group_key(batch) in refused
+        }
 
     return ConsumerLoop(
         NAME,

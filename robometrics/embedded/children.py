@@ -93,6 +93,8 @@ class Child:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        if self._stopping.is_set():  # meanwhile
+            self._process.terminate()
         return await self._process.wait()
 
 

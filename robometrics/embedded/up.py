@@ -23,7 +23,7 @@ from robometrics.broker import open_link
 from robometrics.embedded import binaries
 from robometrics.embedded.children import Child
 from robometrics.errors import RetryLaterError, SettingsError
-from robometrics.settings import UpSettings
+from robometrics.settings import UpSettings, to_flags
 from robometrics.store import open_store
 
 NATS_PORT = 4222
@@ -110,16 +110,15 @@ class _Plan:
         self.api_url = f"http://{shown}:{self._port}"
         server = [*python, "server", f"--nats-url={self.nats_url}"]
         server += [f"--mongo-url={self.mongo_url}", "--roles=api,persist,rollup"]
-        server += [f"--bind={settings.bind}", f"--port={self._port}"]
-        server += [f"--log-level={settings.log_level}"]
+        server += [f"--port={self._port}", *to_flags(settings, ["bind", "log_level"])]
         self.children.append(Child("server", server, logs, say))
         self._checks.append(("server", self._server_is_ready))
 
         worker = [*python, "worker", f"--nats-url={self.nats_url}"]
-        worker += [f"--host={settings.host}", f"--socket-path={settings.socket_path}"]
-        worker += [f"--interval-seconds={settings.interval_seconds}"]
         worker += [f"--data-dir={folder / 'worker'}"]
-        worker += [f"--log-level={settings.log_level}"]
+        worker += to_flags(
+            settings, ["host", "socket_path", "interval_seconds", "log_level"]
+        )
         self.children.append(Child("worker", worker, logs, say))
         self._checks.append(("worker", self._host_is_seen))
 

@@ -232,9 +232,10 @@ def _program_name() -> str:
     spec = getattr(sys.modules.get("__main__"), "__spec__", None)
     if spec is not None and spec.name:
         return str(spec.name).removesuffix(".__main__")
-    name = os.path.basename(sys.argv[0] if sys.argv else "")  # noqa: PTH119  no pathlib
+    argv = getattr(sys, "argv", None) or [""]  # an embedded interpreter may have none
+    name = str(os.path.basename(argv[0]))  # noqa: PTH119  no pathlib
     if name in ("", "-c", "-"):
-        name = os.path.basename(sys.executable) or "python"  # noqa: PTH119
+        name = os.path.basename(sys.executable or "") or "python"  # noqa: PTH119
     return name.removesuffix(".py")[:60]
 
 

@@ -47,6 +47,7 @@ class Shed(msgspec.Struct, frozen=True):
     """What a full outbox gave up: the oldest messages."""
 
     messages: int
+    bytes: int
     from_slot: int
     to_slot: int
 
@@ -66,18 +67,12 @@ class Outbox:
 
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
+        self.messages = 0
+        self.bytes = 0
+        self._seq = 0
         self._db = self._open()
         self.id = self._remembered("id") or secrets.token_hex(6)
         self._remember(id=self.id)
-        row = self._db.execute(
-            "SELECT count(*), coalesce(sum(length(data)), 0) FROM messages"
-        ).fetchone()
-        self.messages: int = row[0]
-        self.bytes: int = row[1]
-        row = self._db.execute(
-            "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'messages'"
-        ).fetchone()
-        self._seq: int = row[0]
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -103,10 +98,22 @@ class Outbox:
             db.execute("PRAGMA synchronous=NORMAL")
             db.executescript(_SCHEMA)
             db.execute(f"PRAGMA user_version={VERSION}")
+            self._take_stock(db)
         except BaseException:
             db.close()
             raise
         return db
+
+    def _take_stock(self, db: sqlite3.Connection) -> None:
+        """Read every page once: what is damaged must show now, and not in use."""
+        self.messages, self.bytes = db.execute(
+            "SELECT count(*), coalesce(sum(length(data)), 0) FROM messages"
+        ).fetchone()
+        (self._seq,) = db.execute(
+            "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'messages'"
+        ).fetchone()
+        for table in ("registrations", "meta"):
+            db.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608  ours
 
     def _check_version(self, db: sqlite3.Connection) -> None:
         found = db.execute("PRAGMA user_version").fetchone()[0]
@@ -145,28 +152,27 @@ class Outbox:
             Row(self._seq + number, subject, data)
             for number, (subject, data) in enumerate(messages, 1)
         ]
-        try:
-            with self._transaction():
-                for start in range(0, len(rows), _INSERT_ROWS):
-                    part = rows[start : start + _INSERT_ROWS]
-                    # One statement for many rows: half the price, and the sampler
-                    # thread is not woken and stopped between any two of them.
-                    marks = ",".join(["(?, ?, ?, ?)"] * len(part))
-                    self._db.execute(
-                        f"INSERT INTO messages VALUES {marks}",  # noqa: S608  marks only
-                        [
-                            value
-                            for row in part
-                            for value in (row.seq, slot, row.subject, row.data)
-                        ],
-                    )
-                self._remember(last_slot=slot, generation=generation)
-        except sqlite3.Error as exc:
-            raise OutboxError(f"the outbox {self.path} takes nothing: {exc}") from exc
+        size = sum(len(row.data) for row in rows)
+        shed = None
+        with self._transaction():
+            for start in range(0, len(rows), _INSERT_ROWS):
+                self._insert(slot, rows[start : start + _INSERT_ROWS])
+            self._remember(last_slot=slot, generation=generation)
+            if self.bytes + size > self._max_bytes:
+                shed = self._shed(self.bytes + size)
         self._seq += len(rows)
-        self.messages += len(rows)
-        self.bytes += sum(len(row.data) for row in rows)
-        return rows, self._shed() if self.bytes > self._max_bytes else None
+        self.messages += len(rows) - (shed.messages if shed else 0)
+        self.bytes += size - (shed.bytes if shed else 0)
+        return rows, shed
+
+    def _insert(self, slot: int, rows: Sequence[Row]) -> None:
+        # One statement for many rows: half the price, and the sampler thread is not
+        # woken and stopped between any two of them.
+        marks = ",".join(["(?, ?, ?, ?)"] * len(rows))
+        self._db.execute(
+            f"INSERT INTO messages VALUES {marks}",  # noqa: S608  marks only
+            [value for row in rows for value in (row.seq, slot, row.subject, row.data)],
+        )
 
     def delete(self, seqs: Iterable[int]) -> None:
         """Remove messages that the stream has acknowledged.
@@ -174,25 +180,29 @@ class Outbox:
         Raises:
             OutboxError: They are still there, and will be sent again.
         """
-        try:
-            with self._transaction():
-                for first, last in ranges(seqs):
-                    count, size = self._db.execute(
-                        "SELECT count(*), coalesce(sum(length(data)), 0) "
-                        "FROM messages WHERE seq BETWEEN ? AND ?",
-                        (first, last),
-                    ).fetchone()
-                    self._db.execute(
-                        "DELETE FROM messages WHERE seq BETWEEN ? AND ?", (first, last)
-                    )
-                    self.messages -= count
-                    self.bytes -= size
-        except sqlite3.Error as exc:
-            raise OutboxError(f"the outbox {self.path} takes nothing: {exc}") from exc
+        messages = size = 0
+        with self._transaction():
+            for first, last in ranges(seqs):
+                found = self._db.execute(
+                    "SELECT count(*), coalesce(sum(length(data)), 0) "
+                    "FROM messages WHERE seq BETWEEN ? AND ?",
+                    (first, last),
+                ).fetchone()
+                self._db.execute(
+                    "DELETE FROM messages WHERE seq BETWEEN ? AND ?", (first, last)
+                )
+                messages += found[0]
+                size += found[1]
+        self.messages -= messages
+        self.bytes -= size
 
     def read(self, after_seq: int, limit: int) -> list[Row]:
-        """Return the oldest messages after *after_seq*."""
-        with self._lock:
+        """Return the oldest messages after *after_seq*.
+
+        Raises:
+            OutboxError: The file cannot be read.
+        """
+        with self._guarded():
             return [
                 Row(*found)
                 for found in self._db.execute(
@@ -238,28 +248,37 @@ class Outbox:
     def close(self) -> None:
         self._db.close()
 
-    def _shed(self) -> Shed:
-        """Give up the oldest messages until there is a little room again."""
-        too_many = self.bytes - int(self._max_bytes * _SHED_TO)
+    def _shed(self, size: int) -> Shed:
+        """Delete the oldest of *size* bytes, until there is a little room again."""
+        too_many = size - int(self._max_bytes * _SHED_TO)
         freed, last_seq, slots = 0, 0, []
-        for seq, slot, size in self._db.execute(
+        for seq, slot, length in self._db.execute(
             "SELECT seq, slot, length(data) FROM messages ORDER BY seq"
         ):
-            freed += size
+            freed += length
             last_seq = seq
             slots.append(slot)
             if freed >= too_many:
                 break
-        with self._transaction():
-            self._db.execute("DELETE FROM messages WHERE seq <= ?", (last_seq,))
-        self.messages -= len(slots)
-        self.bytes -= freed
-        return Shed(len(slots), min(slots), max(slots))
+        self._db.execute("DELETE FROM messages WHERE seq <= ?", (last_seq,))
+        return Shed(len(slots), freed, min(slots), max(slots))
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """One thread at a time; what SQLite raises becomes an ``OutboxError``."""
+        with self._lock:
+            try:
+                yield
+            except sqlite3.Error as exc:
+                raise OutboxError(
+                    f"the outbox {self.path} cannot be used: {exc}; "
+                    "check the disk it lies on"
+                ) from exc
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """All of the block's writes or none; one thread at a time."""
-        with self._lock:
+        """All of the block's writes or none."""
+        with self._guarded():
             self._db.execute("BEGIN IMMEDIATE")
             with self._db:  # commits, or rolls back on an error
                 yield

@@ -14,6 +14,7 @@ from robometrics import runtime
 from robometrics.errors import (
     DiscardMessageError,
     InvalidNameError,
+    OutboxError,
     RegistrationRefusedError,
     SkipProcessError,
 )
@@ -74,6 +75,7 @@ class Registrar:
         except (
             DiscardMessageError,
             InvalidNameError,
+            OutboxError,
             RegistrationRefusedError,
         ) as exc:
             log.info("refused a request: %s", exc)
@@ -84,14 +86,24 @@ class Registrar:
     def restore(self) -> None:
         """Watch again what a former worker on this outbox watched."""
         registrations = self._outbox.registrations()
-        restored = self._watchlist.restore(registrations)
-        for target in restored:
-            self._await_exit(target)
-        alive = {(target.registration.name, target.run) for target in restored}
         for registration in registrations:
-            if (registration.name, registration.run) not in alive:
+            if self._is_gone(registration):
                 self._outbox.drop_registration(registration.name, registration.run)
-                self._say("exited", registration)
+                self._say("exited", registration, reason="while no worker was running")
+                continue
+            try:
+                target, _ = self._watchlist.add(registration)
+            except RegistrationRefusedError as exc:
+                log.warning("%s is not measured for now: %s", registration.name, exc)
+            else:
+                self._await_exit(target)
+
+    @staticmethod
+    def _is_gone(registration: Registration) -> bool:
+        return (
+            registration.boot_id != runtime.boot_id()
+            or runtime.start_ticks(registration.pid) != registration.start_ticks
+        )
 
     def ended(self, target: Target) -> None:
         """Take the last reading of *target*, whose process has ended."""
@@ -109,6 +121,10 @@ class Registrar:
 
         Not earlier: its parent may tell the exit code a moment after the exit.
         """
+        if not target.closing:
+            return  # it was registered again meanwhile
+        if target.end == "exited":
+            self._drop(target)
         self._say(
             target.end,
             target.registration,
@@ -144,7 +160,11 @@ class Registrar:
         if is_new:
             with suppress(SkipProcessError):
                 target.first = (self._now_ns(), target.reader.fast()[0])
-            self._outbox.keep_registration(registration)
+            try:
+                self._outbox.keep_registration(registration)
+            except OutboxError:
+                self._watchlist.remove(target)
+                raise
             self._await_exit(target)
             self._say("registered", registration, command=target.command)
             log.info("measuring %s (pid %d)", request.name, pid)
@@ -157,6 +177,10 @@ class Registrar:
 
     def _unregister(self, request: UnregisterRequest, peer_pid: int | None) -> Reply:
         pid = _host_pid(request, peer_pid)
+        if request.start_ticks not in (None, runtime.start_ticks(pid)):
+            raise RegistrationRefusedError(f"pid {pid} belongs to another process now")
+        if request.ended and runtime.is_running(pid):
+            raise RegistrationRefusedError(f"process {pid} has not ended")
         targets = self._watchlist.of_pid(pid, request.name, closing=request.ended)
         if not targets:
             raise RegistrationRefusedError(
@@ -197,8 +221,15 @@ class Registrar:
         target.ended_ns = self._now_ns()
         target.closing = True
         self._stop_waiting(target)
-        self._outbox.drop_registration(target.registration.name, target.run)
+        if how == "unregistered":
+            self._drop(target)
         log.info("%s %s", target.registration.name, how)
+
+    def _drop(self, target: Target) -> None:
+        try:
+            self._outbox.drop_registration(target.registration.name, target.run)
+        except OutboxError as exc:
+            log.warning("%s", exc)  # the next start finds the process gone, and drops
 
     def _await_exit(self, target: Target) -> None:
         if target in self._pidfds:

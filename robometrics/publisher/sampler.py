@@ -50,6 +50,7 @@ class Sampler(threading.Thread):
         first_slot: int,
         hand_over: Callable[[Slot], None],
         gone: Callable[[Target], None],
+        failed: Callable[[BaseException], None],
         read_self: Callable[[], dict[str, Value]],
     ) -> None:
         super().__init__(name="sampler", daemon=True)
@@ -63,6 +64,7 @@ class Sampler(threading.Thread):
         self._first_ns = first_slot * NS_PER_SECOND
         self._hand_over = hand_over
         self._gone = gone
+        self._failed = failed
         self._read_self = read_self
         self._host_buffer = SlotBuffer()
         self._slot: int | None = None
@@ -73,6 +75,12 @@ class Sampler(threading.Thread):
         self._stopping.set()
 
     def run(self) -> None:
+        try:
+            self._run()
+        except BaseException as exc:
+            self._failed(exc)  # without samples there is no worker
+
+    def _run(self) -> None:
         now_ns = max(self._clock.now_ns(), self._first_ns)
         process_ns = _next(now_ns, self._interval_ns)
         second_ns = _next(now_ns, NS_PER_SECOND)
@@ -96,7 +104,7 @@ class Sampler(threading.Thread):
                 second_ns = _next(now_ns, NS_PER_SECOND)
             if ended is not None:
                 self._publish(ended)
-        ended = self._end_slot()
+        ended = self._end_slot(is_last=True)
         if ended is not None:
             self._publish(ended)
 
@@ -109,16 +117,18 @@ class Sampler(threading.Thread):
             if self._stopping.wait(left_ns / NS_PER_SECOND):
                 return True
 
-    def _end_slot(self) -> _Ended | None:
+    def _end_slot(self, *, is_last: bool = False) -> _Ended | None:
         """Take the samples of the slot under way out of the buffers, if there is one.
 
-        Encoding them waits until the tick that begins the next slot has been taken.
+        A process that ended since the slot did, before the tick that noticed the slot's
+        end, goes with the next one; with the last slot, all go. Encoding them waits
+        until the tick that begins the next slot has been taken.
         """
         if self._slot is None:
             return None
         ended = _Ended(self._slot, self._clock.generation)
         for target in self._watchlist.snapshot:
-            if target.closing:
+            if target.closing and (is_last or not _ends_after(target, self._slot)):
                 _add_final(target, self._slot)
                 ended.finished.append(target)
             if target.buffer.offset_ns:
@@ -143,7 +153,8 @@ class Sampler(threading.Thread):
             try:
                 offset_ns = monotonic_ns() + shift_ns
                 if offset_ns >= NS_PER_SECOND:
-                    return  # this tick ran over the end of its slot
+                    self.ticks_skipped += 1  # this tick ran over the end of its slot
+                    return
                 target.latest = fast = target.reader.fast()
                 target.buffer.add_fast(offset_ns, *fast)
                 if is_last:
@@ -223,6 +234,10 @@ def _next(now_ns: int, interval_ns: int) -> int:
     return (now_ns // interval_ns + 1) * interval_ns
 
 
+def _ends_after(target: Target, slot: int) -> bool:
+    return target.final is not None and target.final[0] >= (slot + 1) * NS_PER_SECOND
+
+
 def _add_final(target: Target, slot: int) -> None:
     """Add the reading taken at the exit, the last one of this run."""
     if target.final is None:
@@ -230,6 +245,6 @@ def _add_final(target: Target, slot: int) -> None:
     at_ns, cpu_time_ns = target.final
     offsets = target.buffer.offset_ns
     earliest_ns = offsets[-1] + 1 if offsets else 0
-    offset_ns = max(at_ns - slot * NS_PER_SECOND, earliest_ns)
-    if offset_ns < NS_PER_SECOND:
+    offset_ns = min(max(at_ns - slot * NS_PER_SECOND, earliest_ns), NS_PER_SECOND - 1)
+    if not offsets or offset_ns > offsets[-1]:
         target.buffer.add_fast(offset_ns, cpu_time_ns, None)

@@ -49,8 +49,9 @@ class Uplink:
         """Publish *rows* at once; without a connection they stay in the outbox."""
         if not self._link.is_up or len(self._live) > LIVE_ROWS_MAX:
             return
-        self._taken.update(row.seq for row in rows)
-        self._live.extend(rows)
+        new = [row for row in rows if row.seq not in self._taken]
+        self._taken.update(row.seq for row in new)
+        self._live.extend(new)
         self._live_arrived.set()
 
     async def run(self) -> None:
@@ -118,9 +119,14 @@ class Uplink:
                 await asyncio.sleep(BACKLOG_POLL_SECONDS)
                 continue
             loop = asyncio.get_running_loop()
-            rows = await loop.run_in_executor(
-                self._disk, self._outbox.read, after_seq, BACKLOG_CHUNK
-            )
+            try:
+                rows = await loop.run_in_executor(
+                    self._disk, self._outbox.read, after_seq, BACKLOG_CHUNK
+                )
+            except OutboxError as exc:
+                self._note(str(exc))
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
             after_seq = rows[-1].seq if rows else 0
             if not await self._send_chunk(rows):
                 after_seq = 0

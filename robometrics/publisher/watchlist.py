@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 
 import msgspec
 
-from robometrics import runtime
 from robometrics.errors import RegistrationRefusedError, SkipProcessError
 from robometrics.publisher.samplers.process import (
     Fast,
@@ -17,8 +15,6 @@ from robometrics.publisher.samplers.process import (
 )
 from robometrics.publisher.series import ProcessBuffer
 from robometrics.subjects import process_samples
-
-log = logging.getLogger(__name__)
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +67,13 @@ class Target:
         self.final: tuple[int, int] | None = None
         """Time (ns since the epoch) and CPU time of the last reading, at its exit."""
 
+    def reopen(self, registration: Registration) -> None:
+        """Go on after all: it was registered again before it went."""
+        self.registration = registration
+        self.end = ""
+        self.ended_ns = 0
+        self.closing = False
+
 
 class Watchlist:
     """The targets. Changed by the event loop, read by the sampler thread."""
@@ -94,8 +97,8 @@ class Watchlist:
         key = (registration.name, registration.run)
         known = self._targets.get(key)
         if known is not None and known.final is None:
-            was_closing, known.closing = known.closing, False
-            known.registration = registration
+            was_closing = known.closing
+            known.reopen(registration)
             return known, was_closing
         if len(self._targets) >= self._max_processes:
             raise RegistrationRefusedError(
@@ -129,19 +132,6 @@ class Watchlist:
             del self._targets[key]
             self._publish()
         target.reader.close()
-
-    def restore(self, registrations: list[Registration]) -> list[Target]:
-        """Watch again what a former worker watched and still runs; return it."""
-        boot_id = runtime.boot_id()
-        restored = []
-        for registration in registrations:
-            if registration.boot_id != boot_id:
-                continue
-            try:
-                restored.append(self.add(registration)[0])
-            except RegistrationRefusedError as exc:
-                log.info("%s is not restored: %s", registration.name, exc)
-        return restored
 
     def _publish(self) -> None:
         self.snapshot = tuple(self._targets.values())

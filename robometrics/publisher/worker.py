@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import resource
 import uuid
 from collections import deque
 from collections.abc import Iterator
@@ -46,6 +47,7 @@ async def worker(settings: WorkerSettings, stop: anyio.Event) -> None:
         OutboxError: The outbox cannot be used.
     """
     subjects.escape(settings.host)
+    _allow_many_files()
     folder = Path(settings.data_dir)
     with _only_worker_on(folder):
         outbox = Outbox(folder / "outbox.db", max_bytes=settings.outbox_max_bytes)
@@ -87,6 +89,7 @@ class _Worker:
         self._slots: deque[Slot] = deque()
         self._events: list[tuple[str, bytes]] = []
         self._shed = 0
+        self._failure: asyncio.Queue[BaseException] = asyncio.Queue()
 
         interval_ns = round(settings.interval_seconds * NS_PER_SECOND)
         self._clock = Clock.resumed(outbox.last_slot(), outbox.generation())
@@ -114,6 +117,7 @@ class _Worker:
             first_slot=first_slot,
             hand_over=self._hand_over,
             gone=self._gone,
+            failed=self._sampler_failed,
             read_self=self._read_self,
         )
 
@@ -126,6 +130,7 @@ class _Worker:
         async with anyio.create_task_group() as tg:
             tg.start_soon(self._uplink.run)
             tg.start_soon(self._write)
+            tg.start_soon(self._fail_with_the_sampler)
             await stop.wait()
 
             self._sampler.stop()
@@ -145,6 +150,12 @@ class _Worker:
 
     def _gone(self, target: Target) -> None:
         self._loop.call_soon_threadsafe(self._registrar.ended, target)
+
+    def _sampler_failed(self, problem: BaseException) -> None:
+        self._loop.call_soon_threadsafe(self._failure.put_nowait, problem)
+
+    async def _fail_with_the_sampler(self) -> None:
+        raise await self._failure.get()
 
     def _take(self, slot: Slot) -> None:
         if len(self._slots) >= SLOTS_HELD_MAX:
@@ -221,6 +232,14 @@ class _Worker:
             "outbox_messages": self._outbox.messages,
             "outbox_bytes": self._outbox.bytes,
         }
+
+
+def _allow_many_files() -> None:
+    """Raise the soft limit of open files: a process takes four."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from robometrics.store.database import Store, open_store
 from robometrics.store.dead_letters import DeadLetter, DeadLetters
 from robometrics.store.fleet import Fleet, HostRow, ProcessRow, RunRow
 from robometrics.store.keys import Series
-from robometrics.store.rollups import RESOLUTIONS, Rollups, Window
+from robometrics.store.rollups import RESOLUTIONS, Rollups, Window, group_key
 
 __all__ = [
     "RESOLUTIONS",
@@ -24,5 +24,6 @@ __all__ = [
     "Series",
     "Store",
     "Window",
+    "group_key",
     "open_store",
 ]

@@ -10,7 +10,7 @@ from bson.binary import Binary
 from pymongo.errors import BulkWriteError
 
 from robometrics import metrics
-from robometrics.errors import DiscardMessageError, RetryLaterError
+from robometrics.errors import DiscardMessageError
 from robometrics.schema import (
     AnyBatch,
     GpuBatch,
@@ -20,12 +20,7 @@ from robometrics.schema import (
 )
 from robometrics.store import columns
 from robometrics.store.driver import Database, plain
-from robometrics.store.failures import (
-    DUPLICATE_KEY,
-    PERMANENT_ERRORS,
-    failed_operations,
-    translated,
-)
+from robometrics.store.failures import sort_failures, translated
 from robometrics.store.keys import (
     Series,
     document_id,
@@ -70,7 +65,7 @@ class Batches:
                 try:
                     await self._collection.insert_many(documents, ordered=False)
                 except BulkWriteError as exc:
-                    return _refused(exc)
+                    return sort_failures(exc).refused
         except OverflowError as exc:  # bounded by the schema; a bug if it happens
             raise DiscardMessageError(str(exc)) from exc
         return {}
@@ -84,17 +79,6 @@ class Batches:
             cursor = self._collection.find(wanted, batch_size=_READ_DOCUMENTS)
             async for document in cursor:
                 yield _from_document(document)
-
-
-def _refused(exc: BulkWriteError) -> dict[int, str]:
-    refused = {}
-    for index, error in failed_operations(exc).items():
-        reason = str(error.get("errmsg", ""))[:300]
-        if error["code"] in PERMANENT_ERRORS:
-            refused[index] = reason
-        elif error["code"] != DUPLICATE_KEY:
-            raise RetryLaterError(f"MongoDB: {reason}") from exc
-    return refused
 
 
 def _to_document(batch: AnyBatch) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from pymongo.errors import (
     BulkWriteError,
@@ -16,10 +16,10 @@ from pymongo.errors import (
 from robometrics.errors import RetryLaterError, SettingsError
 
 DUPLICATE_KEY = 11000
-PERMANENT_ERRORS = frozenset({2, 9, 14, 52, 121, 10334})
+PERMANENT_ERRORS = frozenset({2, 9, 14, 52, 121, 10334, 17419})
 """BadValue, FailedToParse, TypeMismatch, DollarPrefixedFieldName,
-DocumentValidationFailure, BSONObjectTooLarge: of the document itself. All others may
-pass, such as a full disk."""
+DocumentValidationFailure, BSONObjectTooLarge, and an update that makes it so: of the
+document itself. All others may pass, such as a full disk."""
 
 
 @contextmanager
@@ -48,14 +48,40 @@ def failed_operations(exc: BulkWriteError) -> dict[int, dict[str, Any]]:
     return {error["index"]: error for error in exc.details.get("writeErrors", [])}
 
 
+class SortedFailures(NamedTuple):
+    """What became of the failed operations of a bulk write, by position."""
+
+    duplicates: list[int]
+    """Met a document that was there already."""
+
+    refused: dict[int, str]
+    """Will never be taken, with the reason."""
+
+
+def sort_failures(exc: BulkWriteError) -> SortedFailures:
+    """Tell repeats and hopeless operations apart.
+
+    Raises:
+        RetryLaterError: Some operation failed in a way that may pass.
+    """
+    found = SortedFailures([], {})
+    for index, error in failed_operations(exc).items():
+        if error["code"] == DUPLICATE_KEY:
+            found.duplicates.append(index)
+        elif error["code"] in PERMANENT_ERRORS:
+            found.refused[index] = str(error.get("errmsg", ""))[:300]
+        else:
+            raise RetryLaterError(f"MongoDB: {error.get('errmsg')}") from exc
+    return found
+
+
 def require_duplicates(exc: BulkWriteError) -> list[int]:
     """Return the positions of the failed writes, whose documents are there already.
 
     Raises:
         RetryLaterError: Some write failed for another reason.
     """
-    failed = failed_operations(exc)
-    for error in failed.values():
-        if error["code"] != DUPLICATE_KEY:
-            raise RetryLaterError(f"MongoDB: {error.get('errmsg')}") from exc
-    return list(failed)
+    found = sort_failures(exc)
+    for reason in found.refused.values():
+        raise RetryLaterError(f"MongoDB: {reason}") from exc
+    return found.duplicates

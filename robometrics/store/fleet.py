@@ -6,6 +6,7 @@ repeated messages leave the same rows.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ import msgspec
 from pymongo import ASCENDING, DESCENDING, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from robometrics.schema import AnyBatch, Event, ProcessBatch
+from robometrics.schema import NS_PER_SECOND, AnyBatch, Event, ProcessBatch
 from robometrics.store.driver import Database, plain
 from robometrics.store.failures import require_duplicates, translated
 from robometrics.store.fleet_changes import (
@@ -32,6 +33,9 @@ INDEXES: tuple[tuple[str, list[tuple[str, int]]], ...] = (
     ("runs", [("host", ASCENDING), ("process", ASCENDING), ("last_slot", DESCENDING)]),
     ("events", [("host", ASCENDING), ("at", DESCENDING)]),
 )
+FUTURE_SECONDS = 86_400
+"""What claims to be further ahead must not be the latest for ever."""
+
 _REFRESH_SLOTS = 5
 _REMEMBERED_MAX = 100_000
 
@@ -93,7 +97,10 @@ class Fleet:
             RetryLaterError: It may not be noted; see them again.
         """
         seen: dict[tuple[str, str, str], list[AnyBatch]] = {}
+        latest = time.time() + FUTURE_SECONDS
         for batch in batches:
+            if batch.slot > latest:
+                continue  # its host has no clock; the samples are kept all the same
             low, high = self._written.get(_identity(batch), (0, -1))
             if not low <= batch.slot < high + _REFRESH_SLOTS:
                 seen.setdefault(_identity(batch), []).append(batch)
@@ -137,6 +144,8 @@ class Fleet:
                 await self._events.insert_many(documents, ordered=False)
             except BulkWriteError as exc:
                 require_duplicates(exc)
+        latest_ns = (time.time() + FUTURE_SECONDS) * NS_PER_SECOND
+        events = [event for event in events if event.at_ns <= latest_ns]
         await _apply(
             self._processes, [update for each in events for update in registered(each)]
         )

@@ -49,7 +49,7 @@ def see_process(batch: ProcessBatch, span: dict[str, Any]) -> UpdateOne:
 
 def registered(event: Event) -> list[UpdateOne]:
     """Return what makes a process known that ends before its first batch."""
-    if event.event != "registered" or event.process is None:
+    if event.event != "registered" or event.process is None or event.run is None:
         return []
     slot = event.at_ns // NS_PER_SECOND
     current = {"slot": slot, "run": event.run, "pid": event.pid or 0}
@@ -99,6 +99,8 @@ def _run_change(event: Event) -> dict[str, Any] | None:
         return {"$set": names, "$max": {"registered": registered}}
     if event.event in ("exited", "unregistered"):
         ended = {"at_ns": event.at_ns, "how": event.event, "code": event.exit_code}
-        last_slot = event.at_ns // NS_PER_SECOND
-        return {"$set": names, "$max": {"ended": ended, "last_slot": last_slot}}
+        latest: dict[str, Any] = {"ended": ended}
+        if event.reason is None:  # else its end was found out later
+            latest["last_slot"] = event.at_ns // NS_PER_SECOND
+        return {"$set": names, "$max": latest}
     return None

@@ -22,7 +22,7 @@ from pymongo.errors import BulkWriteError
 
 from robometrics.schema import AnyBatch
 from robometrics.store.driver import Database, plain
-from robometrics.store.failures import require_duplicates, translated
+from robometrics.store.failures import sort_failures, translated
 from robometrics.store.fold import MetricStats, WindowStats, merged, slot_stats
 from robometrics.store.keys import (
     Series,
@@ -85,25 +85,32 @@ class Group(msgspec.Struct):
         )
 
 
-def grouped(batches: Iterable[AnyBatch]) -> list[Group]:
+GroupKey = tuple[str, str, str, str, int, int]
+
+
+def group_key(batch: AnyBatch) -> GroupKey:
+    """Return what *batch* has in common with those it is folded together with."""
+    return (
+        batch.host,
+        batch.kind,
+        batch.name,
+        batch.run,
+        batch.generation,
+        batch.slot - batch.slot % _MINUTE,
+    )
+
+
+def grouped(batches: Iterable[AnyBatch]) -> dict[GroupKey, Group]:
     """Return *batches* by run and minute; copies of one batch count once."""
-    groups: dict[tuple[Any, ...], Group] = {}
+    groups: dict[GroupKey, Group] = {}
     for batch in batches:
-        minute = batch.slot - batch.slot % _MINUTE
-        identity = (
-            batch.host,
-            batch.kind,
-            batch.name,
-            batch.run,
-            batch.generation,
-            minute,
-        )
-        group = groups.get(identity)
+        key = group_key(batch)
+        group = groups.get(key)
         if group is None:
-            group = groups[identity] = Group(*identity, slots={})
+            group = groups[key] = Group(*key, slots={})
         if batch.slot not in group.slots:
             group.slots[batch.slot] = slot_stats(batch)
-    return list(groups.values())
+    return groups
 
 
 class Rollups:
@@ -114,35 +121,49 @@ class Rollups:
             name: database[collection] for name, collection in COLLECTIONS.items()
         }
 
-    async def fold(self, batches: Iterable[AnyBatch]) -> None:
+    async def fold(self, batches: Iterable[AnyBatch]) -> dict[GroupKey, str]:
         """Fold *batches* into every resolution, each of them exactly once for ever.
+
+        Returns:
+            Key and reason of each group the database will never take.
 
         Raises:
             RetryLaterError: Some may not be folded; fold them all again.
         """
+        refused: dict[GroupKey, str] = {}
         groups = grouped(batches)
         for name, resolution in RESOLUTIONS.items():
-            todo = groups
+            todo = {key: group for key, group in groups.items() if key not in refused}
             while todo:
-                todo = await self._fold(self._collections[name], resolution, todo)
+                todo = await self._fold(
+                    self._collections[name], resolution, todo, refused
+                )
+        return refused
 
     async def _fold(
-        self, collection: Any, resolution: Resolution, groups: list[Group]
-    ) -> list[Group]:
+        self,
+        collection: Any,
+        resolution: Resolution,
+        groups: dict[GroupKey, Group],
+        refused: dict[GroupKey, str],
+    ) -> dict[GroupKey, Group]:
         """Fold *groups*; return what is left of those that met seen slots."""
-        updates = [_update(group, resolution) for group in groups]
+        updates = [_update(group, resolution) for group in groups.values()]
         with translated():
             try:
                 await collection.bulk_write(updates, ordered=False)
             except BulkWriteError as exc:
-                failed = require_duplicates(exc)
+                sorted_out = sort_failures(exc)
             else:
-                return []
-            left = []
-            for index in failed:
-                rest = await self._unseen(collection, resolution, groups[index])
+                return {}
+            keys = list(groups)
+            refused |= {keys[i]: why for i, why in sorted_out.refused.items()}
+            left = {}
+            for index in sorted_out.duplicates:
+                key = keys[index]
+                rest = await self._unseen(collection, resolution, groups[key])
                 if rest.slots:
-                    left.append(rest)
+                    left[key] = rest
         return left
 
     async def _unseen(
@@ -274,6 +295,6 @@ def _stats_of(fields: dict[str, Any]) -> WindowStats:
                 rate_high=found.get("rmax"),
                 sketch=found.get("q", {}),
             )
-            for key, found in fields["m"].items()
+            for key, found in fields.get("m", {}).items()
         },
     )

@@ -16,6 +16,7 @@ from waiting import eventually
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from robometrics.api import live
 from robometrics.api.hub import Frame, Viewer, frame_of
 from robometrics.schema import Previous
 from robometrics.store import Series
@@ -272,3 +273,52 @@ async def test_a_full_queue_drops_the_oldest_and_remembers_what() -> None:
         missed.last_slot,
     )
     assert isinstance(kept[0], Frame)
+
+
+async def test_a_hole_of_one_run_is_not_filled_by_another(
+    served: Served, now: int
+) -> None:
+    one, two = chain(now - 10, 10, run="a-1-1"), chain(now - 10, 10, run="b-2-2")
+    await served.keep(*one[:3], *two)
+    async with viewing(served) as client:
+        await client.subscribe(PLANNER, since_ms=(now - 10) * 1000)
+        await served.publish(one[9])
+        with anyio.fail_after(20):
+            while not any(told["op"] == "gap" for told in client.told):
+                await client.receive()
+    gap = next(told for told in client.told if told["op"] == "gap")
+    assert ((now - 7) * 1000, (now - 1) * 1000) == (gap["from_ms"], gap["to_ms"])
+
+
+async def test_what_the_store_gets_out_of_order_is_sent_in_order(
+    served: Served, now: int
+) -> None:
+    """Two copies of persist run: batch 3 is there before batch 2."""
+    batches = chain(now - 5, 5)
+    await served.keep(*batches[:2], batches[3])
+    async with viewing(served) as client:
+        await client.subscribe(PLANNER, since_ms=(now - 5) * 1000)
+        await client.receive_until(now - 4)
+        await served.keep(batches[2])
+        await served.publish(batches[4])
+        await client.receive_until(now - 1)
+    assert list(range(now - 5, now)) == client.slots["planner"]
+
+
+async def test_many_holes_at_once_hold_the_viewer_up_once(
+    served: Served, now: int
+) -> None:
+    """After an outage every process has one, and the backlog is long."""
+    names = [f"p{i}" for i in range(10)]
+    chains = {name: chain(now - 10, 10, process=name) for name in names}
+    for batches in chains.values():
+        await served.keep(*batches[:2])
+    series = [{"host": "robot", "process": name} for name in names]
+    async with viewing(served) as client:
+        await client.subscribe(*series, since_ms=(now - 10) * 1000)
+        start = time.monotonic()
+        await served.publish(*(batches[9] for batches in chains.values()))
+        for name in names:
+            await client.receive_until(now - 1, name)
+    assert time.monotonic() - start < len(names) * live.REPAIR_SECONDS / 2
+    assert len(names) == sum(told["op"] == "gap" for told in client.told)

@@ -221,3 +221,67 @@ async def test_processes_have_states_and_runs(served: Served) -> None:
     )
     await served.get("processes", 404, host="nowhere")
     await served.get("runs", 404, host="nowhere")
+
+
+async def test_a_counter_that_was_reset_gives_no_negative_rate(
+    served: Served, start: int
+) -> None:
+    """The worker's own counters begin at 0 again when it restarts."""
+    cpu = [100, 200, 300, 10, 20, 30]
+    await served.keep(
+        *(
+            host_batch(
+                slot=start + i * 60,
+                metrics={"worker_cpu_time_ns": [value * 10_000_000]},
+            )
+            for i, value in enumerate(cpu)
+        )
+    )
+    answer = await served.get(
+        "query",
+        host="robot",
+        metric="worker_cpu_percent",
+        max_points=6,
+        **{"from": start, "to": start + 360},
+    )
+    [series] = answer["series"]
+    values = series["metrics"]["worker_cpu_percent"]["values"]
+    assert all(value is None or value >= 0 for value in values)
+
+
+async def test_a_gap_before_a_window_has_no_say_in_its_mean(
+    served: Served, start: int
+) -> None:
+    busy = chain(start, range(10), percent=100)
+    last = busy[-1].metrics["cpu_time_ns"][-1]
+    idle = [
+        process_batch(
+            slot=start + 600 + i,
+            metrics={"cpu_time_ns": [last, last]},
+            previous=None
+            if not i
+            else Previous(offset_ns=-SECOND // 2, counters={"cpu_time_ns": last}),
+        )
+        for i in range(50)
+    ]
+    await served.keep(*busy, *idle)
+    [series] = await ask(
+        served, start, start + 660, metric="cpu_percent", max_points=11
+    )
+    assert series["metrics"]["cpu_percent"]["values"][10] == pytest.approx(0, abs=2)
+
+
+@pytest.mark.parametrize("shift", [0, 0.3, 7, 59.9])
+@pytest.mark.parametrize("max_points", [7, 60, 1_000])
+async def test_an_answer_has_max_points_or_one_more_if_not_aligned(
+    served: Served, start: int, shift: float, max_points: int
+) -> None:
+    await served.keep(*chain(start, range(3)))
+    [series] = await ask(
+        served,
+        start + shift,
+        start + shift + 3600,
+        metric="cpu_percent",
+        max_points=max_points,
+    )
+    assert max_points * 0.8 < len(series["time_ms"]) <= max_points + bool(shift)

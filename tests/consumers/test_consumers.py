@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+
 import anyio
 import pytest
 from builders import SLOT, event, host_batch, process_batch
+from servers import NatsServer
 
 from robometrics import subjects
 from robometrics.broker import AckedPublisher, Link, Puller
@@ -130,3 +133,68 @@ async def test_garbage_becomes_a_dead_letter_and_the_consumers_go_on(
     assert all(reason in letter.reason.lower() for letter in letters)
     assert [1, 1] == [loop.discarded for loop in loops]
     assert 1 == len([b async for b in store.batches.read(PLANNER, SLOT, SLOT + 1)])
+
+
+async def test_a_subject_that_is_not_text_is_set_aside_too(
+    link: Link, store: Store, nats_server: NatsServer
+) -> None:
+    """nats-py expects UTF-8 in subjects, and would end its read loop."""
+
+    def publish_raw() -> None:
+        with socket.create_connection(("127.0.0.1", nats_server.port)) as raw:
+            raw.sendall(
+                b'CONNECT {"verbose":false}\r\n'
+                b"PUB robometrics.v1.samples.\xff\xfe.host 1\r\nx\r\nPING\r\n"
+            )
+            answer = b""
+            while b"PONG" not in answer:
+                answer += raw.recv(4096)
+
+    await anyio.to_thread.run_sync(publish_raw)
+    subject = subjects.process_samples("robot", "planner")
+    await publish(link, (subject, encode(process_batch())))
+
+    await run_until_drained(link, store, persist, rollup)
+
+    assert {"persist", "rollup"} == {
+        letter.consumer for letter in await store.dead_letters.latest(10)
+    }
+    assert 1 == len([b async for b in store.batches.read(PLANNER, SLOT, SLOT + 1)])
+
+
+async def test_a_page_that_grows_too_large_refuses_only_its_own_batches(
+    link: Link, store: Store
+) -> None:
+    """One host's flood of metric names must not hold up everybody's rollups."""
+    first = SLOT - SLOT % 86_400
+    flood = [
+        process_batch(
+            process="flood",
+            slot=first + 400 * i,
+            offset_ns=[0],
+            metrics={f"m{i}_{k}_bytes:{'x' * 90}": [k] for k in range(512)},
+            previous=None,
+        )
+        for i in range(200)
+    ]
+    refused = await store.rollups.fold([*flood, process_batch()])
+    assert {"flood"} == {key[2] for key in refused}
+    windows = store.rollups.read(PLANNER, "1h", SLOT - 3600, SLOT + 3600)
+    assert [2] == [window.stats.count async for window in windows]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"event": "registered", "process": "planner"},
+        {"event": "exited", "run": "a-1-1"},
+        {"event": "registered", "process": "é" * 90, "run": "a-1-1"},
+    ],
+)
+async def test_an_event_that_names_no_run_is_a_dead_letter(
+    link: Link, store: Store, changes: dict[str, str]
+) -> None:
+    await publish(link, (subjects.events("robot"), encode(event(**changes))))
+    await run_until_drained(link, store, persist)
+    assert 1 == await store.dead_letters.count()
+    assert [] == await store.fleet.processes()

@@ -58,7 +58,7 @@ def test_a_full_outbox_sheds_the_oldest_and_says_what(tmp_path: Path) -> None:
     body = b"x" * (MIB // 16)
     sheds = [box.put(slot, 0, [("s", body)])[1] for slot in range(17)]
     assert [None] * 16 == sheds[:16]
-    assert Shed(messages=2, from_slot=0, to_slot=1) == sheds[16]
+    assert Shed(messages=2, bytes=2 * len(body), from_slot=0, to_slot=1) == sheds[16]
     assert (15, 15 * len(body)) == (box.messages, box.bytes)
     assert len(box.read(0, 100)) == 15
     box.close()
@@ -150,3 +150,49 @@ def test_thousands_of_messages_go_in_at_once(tmp_path: Path) -> None:
     assert (2_345, 2_345) == (len(rows), box.messages)
     assert rows == box.read(0, 3_000)
     box.close()
+
+
+def test_a_page_damaged_in_the_middle_is_found_at_the_start(tmp_path: Path) -> None:
+    """Else a worker would crash on it again and again."""
+    box = opened(tmp_path, max_bytes=16 * MIB)
+    box.put(1, 0, [("s", b"x" * 1_000)] * 500)
+    box.close()
+    path = tmp_path / "outbox.db"
+    damaged = bytearray(path.read_bytes())
+    for start in range(8_192, len(damaged), 4_096):
+        damaged[start : start + 64] = b"\xff" * 64
+    path.write_bytes(damaged)
+
+    box = opened(tmp_path)
+    assert box.set_aside is not None
+    assert (0, 0) == (box.messages, box.bytes)
+    box.close()
+
+
+def test_a_delete_that_fails_changes_no_count(tmp_path: Path) -> None:
+    box = opened(tmp_path)
+    rows, _ = box.put(1, 0, [("s", b"abc")] * 10)
+    box._db.execute(
+        "CREATE TRIGGER no BEFORE DELETE ON messages WHEN old.seq = 7 "
+        "BEGIN SELECT raise(abort, 'disk full'); END"
+    )
+    with pytest.raises(OutboxError, match="disk full"):
+        box.delete([1, 2, 3, 7])
+    assert (10, 30) == (box.messages, box.bytes)
+    assert rows == box.read(0, 100)
+    box.close()
+
+
+def test_what_sqlite_raises_is_an_outbox_error_everywhere(tmp_path: Path) -> None:
+    box = opened(tmp_path)
+    registration = Registration(name="a", pid=1, start_ticks=5, boot_id="b")
+    box.close()
+    for attempt in (
+        lambda: box.put(1, 0, [("s", b"x")]),
+        lambda: box.delete([1]),
+        lambda: box.read(0, 1),
+        lambda: box.keep_registration(registration),
+        lambda: box.drop_registration("a", "r"),
+    ):
+        with pytest.raises(OutboxError):
+            attempt()

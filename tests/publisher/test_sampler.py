@@ -12,6 +12,7 @@ from waiting import poll_until
 from robometrics import runtime
 from robometrics.publisher.clock import Clock
 from robometrics.publisher.sampler import Sampler, Slot
+from robometrics.publisher.samplers.host import read_host
 from robometrics.publisher.series import SlotBuffer
 from robometrics.publisher.watchlist import Registration, Target, Watchlist
 from robometrics.schema import HostBatch, ProcessBatch, decode_batch
@@ -29,6 +30,7 @@ class Bench:
         self.watchlist = Watchlist("robot", 100)
         self.slots: list[Slot] = []
         self.gone: list[Target] = []
+        self.failures: list[BaseException] = []
         self.first_slot = self.clock.now_ns() // SECOND + 1
         self.sampler = Sampler(
             "robot",
@@ -39,6 +41,7 @@ class Bench:
             first_slot=self.first_slot,
             hand_over=self.slots.append,
             gone=self.gone.append,
+            failed=self.failures.append,
             read_self=dict,
         )
 
@@ -190,3 +193,62 @@ def test_a_long_silence_breaks_the_chain(hours: int) -> None:
     buffer.take(100)
     buffer.add(0, {"cpu_time_ns": 6})
     assert buffer.take(100 + hours * 3600)[2] is None
+
+
+def test_an_exit_just_after_a_slot_s_end_is_read_into_the_next_one() -> None:
+    """The tick that ends the slot comes a little late; the reading must not be lost."""
+    bench = Bench(SECOND)
+    target = bench.watch(os.getpid())
+    slot = 1_790_000_000
+    bench.sampler._slot = slot
+    target.buffer.add_fast(0, 5, 100)
+    target.final = ((slot + 1) * SECOND + 30, 9)
+    target.closing = True
+
+    first = bench.sampler._end_slot()
+    assert first is not None
+    assert [] == first.finished
+    bench.sampler._slot = slot + 1
+    second = bench.sampler._end_slot()
+    assert second is not None
+    assert [target] == second.finished
+    [taken] = [each for each in second.taken if each.target is target]
+    assert ([30], [9]) == (taken.offset_ns, taken.columns["cpu_time_ns"])
+
+
+def test_with_the_last_slot_every_reading_goes() -> None:
+    bench = Bench(SECOND)
+    target = bench.watch(os.getpid())
+    slot = 1_790_000_000
+    bench.sampler._slot = slot
+    target.final = ((slot + 1) * SECOND + 30, 9)
+    target.closing = True
+    last = bench.sampler._end_slot(is_last=True)
+    assert last is not None
+    [taken] = [each for each in last.taken if each.target is target]
+    assert ([SECOND - 1], [9]) == (taken.offset_ns, taken.columns["cpu_time_ns"])
+
+
+def test_a_sampler_that_fails_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that takes registrations and no samples would be worse than none."""
+    bench = Bench(SECOND // 50)
+
+    def fail(*_: object) -> None:
+        raise KeyError("odd")
+
+    monkeypatch.setattr(bench.sampler, "_read_processes", fail)
+    bench.sampler.start()
+    bench.sampler.join(10)
+    assert ["KeyError('odd')"] == [repr(each) for each in bench.failures]
+
+
+def test_one_odd_file_leaves_the_rest_of_the_host_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def odd() -> None:
+        raise ValueError("not sure how to interpret line")
+
+    monkeypatch.setattr("psutil.disk_io_counters", odd)
+    values = read_host()
+    assert values["memory_total_bytes"]
+    assert "disk_read_bytes_total" not in values

@@ -333,3 +333,37 @@ async def test_too_many_processes_are_refused(
         two = await ask(settings, client.register_request("b", os.getpid()))
     assert (True, False) == (one.accepted, two.accepted)
     assert "max_processes" in two.reason
+
+
+async def test_unregistered_and_registered_again_at_once_is_measured(
+    nats_server: NatsServer, link: Link, tmp_path: Path
+) -> None:
+    settings = settings_for(nats_server.url, tmp_path)
+    collector = Collector(link)
+    register = client.register_request("me", os.getpid())
+    async with running(settings):
+        for _ in range(40):
+            assert (await ask(settings, register)).accepted
+            leave = client.unregister_request(os.getpid(), "me")
+            assert (await ask(settings, leave)).accepted
+        assert (await ask(settings, register)).accepted
+        with anyio.fail_after(30):
+            while len(collector.of("me")) < 3:
+                await collector.collect()
+        watched = (await ask(settings, ListRequest())).watched
+        assert ["me"] == [each.process for each in watched]
+    slots = [batch.slot for batch in collector.of("me")]
+    assert len(set(slots)) == len(slots)
+
+
+async def test_a_living_process_cannot_be_declared_ended(
+    nats_server: NatsServer, tmp_path: Path
+) -> None:
+    settings = settings_for(nats_server.url, tmp_path)
+    async with running(settings):
+        await ask(settings, client.register_request("me", os.getpid()))
+        request = client.unregister_request(os.getpid(), ended=True)
+        reply = await ask(settings, request)
+        assert (False, True) == (reply.accepted, "has not ended" in reply.reason)
+        watched = (await ask(settings, ListRequest())).watched
+        assert ["me"] == [each.process for each in watched]

@@ -269,4 +269,4 @@ def test_grouping_is_by_run_and_minute() -> None:
         ("ab12cd34-42-777", minute, [minute, minute + 59]),
         ("ab12cd34-42-777", minute + 60, [minute + 60]),
         ("other", minute, [minute]),
-    ] == [(group.run, group.minute, [*group.slots]) for group in groups]
+    ] == [(group.run, group.minute, [*group.slots]) for group in groups.values()]

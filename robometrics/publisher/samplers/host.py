@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Callable
+from pathlib import Path
 
 import psutil
+
+log = logging.getLogger(__name__)
 
 _NS_PER_SECOND = 1_000_000_000
 
 Value = int | float | None
+_failed: set[Callable[[], dict[str, Value]]] = set()
 
 
 def read_host() -> dict[str, Value]:
@@ -20,8 +26,11 @@ def read_host() -> dict[str, Value]:
     for read in (_cpu, _memory, _load, _network, _disks):
         try:
             values |= read()
-        except (OSError, NotImplementedError, RuntimeError, AttributeError):
-            continue
+        except Exception:
+            # Containers show odd or empty files; what psutil then raises is anything.
+            if read not in _failed:
+                log.warning("%s: not measured", read.__name__, exc_info=True)
+                _failed.add(read)
     return values
 
 
@@ -55,11 +64,18 @@ def _load() -> dict[str, Value]:
 
 def _network() -> dict[str, Value]:
     counters = psutil.net_io_counters(pernic=True)
-    real = [counter for name, counter in counters.items() if name != "lo"]
+    # Virtual interfaces come and go with containers, and would count bytes twice.
+    real = [counter for name, counter in counters.items() if _is_hardware(name)]
+    if not real:
+        real = [counter for name, counter in counters.items() if name != "lo"]
     return {
         "network_received_bytes_total": sum(counter.bytes_recv for counter in real),
         "network_sent_bytes_total": sum(counter.bytes_sent for counter in real),
     }
+
+
+def _is_hardware(interface: str) -> bool:
+    return Path("/sys/class/net", interface, "device").exists()
 
 
 def _disks() -> dict[str, Value]:

@@ -8,6 +8,7 @@ process is gone, and so guards it against a reused pid.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -17,7 +18,11 @@ from typing import Protocol
 
 import psutil
 
-from robometrics.errors import ProcessDeniedError, ProcessGoneError
+from robometrics.errors import (
+    ProcessDeniedError,
+    ProcessGoneError,
+    TooManyFilesError,
+)
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _NS_PER_SECOND = 1_000_000_000
@@ -98,6 +103,8 @@ class LinuxProcess:
             raise ProcessDeniedError(pid) from exc
         except OSError as exc:
             self.close()
+            if exc.errno in (errno.EMFILE, errno.ENFILE):
+                raise TooManyFilesError(pid) from exc
             raise ProcessGoneError(pid) from exc
         if int(stat[stat.rindex(b")") + 2 :].split(b" ", 20)[19]) != start_ticks:
             self.close()
