@@ -22,14 +22,35 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class NatsServer:
-    """A nats-server that a test may kill and start again, on the same port."""
+class Server:
+    """A server program on a port of its own, with its files in *directory*."""
+
+    scheme: str
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.port = free_port()
-        self.url = f"nats://127.0.0.1:{self.port}"
+        self.url = f"{self.scheme}://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        raise NotImplementedError
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(timeout=START_SECONDS)
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(timeout=START_SECONDS)
+
+
+class NatsServer(Server):
+    """A nats-server that a test may kill and start again, on the same port."""
+
+    scheme = "nats"
 
     def start(self) -> None:
         ports = self.directory / "ports"
@@ -50,25 +71,11 @@ class NatsServer:
             time.sleep(0.01)
         pytest.fail(f"nats-server not up:\n{(self.directory / 'nats.log').read_text()}")
 
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait(timeout=START_SECONDS)
 
-    def stop(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(timeout=START_SECONDS)
-
-
-class MongoServer:
+class MongoServer(Server):
     """A mongod that a test may kill and start again, on the same port."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.port = free_port()
-        self.url = f"mongodb://127.0.0.1:{self.port}"
-        self.process: subprocess.Popen[bytes] | None = None
+    scheme = "mongodb"
 
     def start(self) -> None:
         store = self.directory / "db"
@@ -86,13 +93,3 @@ class MongoServer:
                     return
             time.sleep(0.02)
         pytest.fail(f"mongod not up:\n{log_path.read_text()[-4000:]}")
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait(timeout=START_SECONDS)
-
-    def stop(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(timeout=START_SECONDS)
