@@ -42,6 +42,11 @@ class Registration:
         self.interval_ns = 0
         self._settled = threading.Event()
 
+    def settle(self, state: str) -> None:
+        """Set how it stands, and let go whoever waits; called by the agent."""
+        self.state = state
+        self._settled.set()
+
     def wait(self, timeout_seconds: float | None = None) -> bool:
         """Wait until it is accepted or refused; return whether it is accepted."""
         self._settled.wait(timeout_seconds)
@@ -145,11 +150,14 @@ class _Agent:
 
     def unregister(self, pid: int, name: str | None) -> Registration:
         with self._lock:  # what is not registered yet need not be
-            self._todo = [
+            given_up = [
                 entry
                 for entry in self._todo
-                if entry[1].pid != pid or name not in (None, entry[1].name)
+                if entry[1].pid == pid and name in (None, entry[1].name)
             ]
+            self._todo = [entry for entry in self._todo if entry not in given_up]
+        for _, registration, _ in given_up:
+            registration.settle("unregistered")
         return self._add("unregister", Registration(pid, name), None)
 
     def _add(
@@ -208,22 +216,22 @@ def _settle(verb: str, registration: Registration, tags: dict[str, str] | None) 
             reply = client.ask(request, settings)
         except NoWorkerError as exc:
             registration.reason = str(exc)
-            return verb == "unregister"  # without a worker nothing is measured
+            if verb == "register":
+                return False
+            registration.settle("unregistered")  # without a worker nothing is measured
+            return True
         registration.host = reply.host
         registration.run = reply.run
         registration.interval_ns = reply.interval_ns
         registration.reason = reply.reason
-        if not reply.accepted:
-            registration.state = "refused"
-        else:
-            registration.state = "accepted" if verb == "register" else "unregistered"
+        state = "accepted" if verb == "register" else "unregistered"
+        registration.settle(state if reply.accepted else "refused")
     except Exception as exc:
         # Whatever it is, the program that wanted to be measured must not suffer.
-        registration.state = "refused"
         registration.reason = f"{type(exc).__name__}: {exc}"
+        registration.settle("refused")
     if registration.state == "refused":
         log.warning("robometrics: %s", registration)
-    registration._settled.set()  # noqa: SLF001  one module, one idea
     return True
 
 

@@ -291,3 +291,20 @@ def test_calls_return_before_anything_is_asked(tmp_path: Path) -> None:
     assert time.monotonic() - start < 0.5
     assert "quick" in repr(registration)
     Register.unregister_process(os.getpid())
+
+
+def test_whoever_waits_is_let_go_when_there_is_nothing_to_wait_for(
+    tmp_path: Path,
+) -> None:
+    done = program(
+        """
+        import os
+        from robometrics.lib.register import Register
+        registration = Register.auto_register("never")
+        farewell = Register.auto_unregister()
+        registration.wait(20), farewell.wait(20)
+        print(registration.state, farewell.state)
+        """,
+        **nowhere(tmp_path),
+    )
+    assert "unregistered unregistered\n" == done.stdout
