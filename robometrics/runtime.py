@@ -84,10 +84,11 @@ def _candidates(environ: Mapping[str, str] | None) -> Iterator[Path]:
 
 def sockets(chosen: str) -> list[str]:
     """Return the sockets a worker may listen on, the likeliest first."""
+    usual = str(directory() / "worker.sock")
     system = str(_SYSTEM / "worker.sock")
-    if chosen == system or DIRECTORY_ENV in os.environ:
-        return [chosen]
-    return [chosen, system]
+    if chosen in (usual, system) and DIRECTORY_ENV not in os.environ:
+        return list(dict.fromkeys([chosen, system]))
+    return [chosen]  # chosen on purpose: that one or none
 
 
 def start_ticks(pid: int) -> int | None:

@@ -15,7 +15,7 @@ import socket
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -172,9 +172,17 @@ def add_flags(parser: argparse.ArgumentParser, cls: type[Common]) -> None:
             parser.add_argument(
                 flag,
                 default=argparse.SUPPRESS,
-                metavar=kind.__name__.upper() if isinstance(kind, type) else "VALUE",
-                help=f"{about} (default: {default})".replace("%", "%%"),
+                metavar=_metavar(kind),
+                help=(f"{about} (default: {default})" if default else about).replace(
+                    "%", "%%"
+                ),
             )
+
+
+def _metavar(kind: Any) -> str:
+    if choices := _choices(kind):
+        return "{" + ",".join(choices) + "}"
+    return kind.__name__.upper() if isinstance(kind, type) else "VALUE"
 
 
 def load(
@@ -220,7 +228,20 @@ def _converted(cls: type[Common], name: str, value: Any, source: str) -> Any:
     try:
         return msgspec.convert(value, info.type, strict=False)
     except msgspec.ValidationError as exc:
-        raise SettingsError(f"{name} = {value!r} from the {source}: {exc}") from exc
+        hint = (
+            f"; choose from {', '.join(allowed)}"
+            if (allowed := _choices(info.type))
+            else ""
+        )
+        problem = f"{name} = {value!r} from the {source}: {exc}{hint}"
+        raise SettingsError(problem) from exc
+
+
+def _choices(kind: Any) -> list[str]:
+    """Return the values that an option of *kind* can have, if they are counted."""
+    if get_origin(kind) is Literal:
+        return [str(each) for each in get_args(kind)]
+    return [each for part in get_args(kind) for each in _choices(part)]
 
 
 def _from_running(environ: Mapping[str, str]) -> dict[str, Any]:

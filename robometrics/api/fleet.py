@@ -126,7 +126,12 @@ class FleetController(Controller):
         self,
         store: NamedDependency[Store],
         host: Annotated[str, QueryParameter(min_length=1, max_length=100)],
-        process: HostName = None,
+        process: Annotated[
+            str | None,
+            QueryParameter(
+                description="only of this process", min_length=1, max_length=100
+            ),
+        ] = None,
         limit: Annotated[int, QueryParameter(ge=1, le=1_000)] = 100,
     ) -> Runs:
         """Return the newest runs on a host, of one process or of all."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from robometrics import __version__
 from robometrics.cli import processes, provision, run, services, up
@@ -15,18 +18,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         "robometrics",
         description="CPU, memory and GPU of processes and hosts, live, without loss.",
-        epilog="Services: robometrics-worker, robometrics-server.",
+        epilog="Each option is also an environment variable (--nats-url: "
+        "ROBOMETRICS_NATS_URL) and a key of the TOML file given by --config "
+        '(nats_url = "nats://server:4222"). '
+        "Services: robometrics-worker, robometrics-server.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND", dest="verb", required=True)
     up.add_parser(commands)
     run.add_parser(commands)
     processes.add_parsers(commands)
     provision.add_parser(commands)
     services.add_parsers(commands)
-    options = parser.parse_args(argv)
-    return int(options.run(options))
+    options, unknown = parser.parse_known_args(argv)
+    if unknown:
+        _refuse(commands.choices[options.verb], unknown[0])
+    try:
+        code = int(options.run(options))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; let nothing more be written to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def _refuse(command: argparse.ArgumentParser, word: str) -> NoReturn:
+    """End with the usage of the command that does not know *word*."""
+    known = list(command._option_string_actions)  # noqa: SLF001  argparse has no other
+    near = difflib.get_close_matches(word.split("=", maxsplit=1)[0], known, 1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    command.error(f"unrecognized arguments: {word}{hint}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import urllib.request
 import webbrowser
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import anyio
 
@@ -49,8 +50,9 @@ async def up(settings: UpSettings, stop: anyio.Event) -> None:
     """
     # While the servers start, refused connections are no news.
     logging.getLogger("robometrics.broker").setLevel(logging.ERROR)
+    logging.getLogger("robometrics.service").setLevel(logging.WARNING)
     folder = Path(settings.data_dir).expanduser().absolute()
-    with _only_one_here():
+    with _only_one_on(folder):
         plan = _Plan(settings, folder)
         try:
             async with anyio.create_task_group() as tg:
@@ -66,6 +68,7 @@ async def up(settings: UpSettings, stop: anyio.Event) -> None:
                 # The worker first, so that its last samples still find a broker.
                 for child in reversed(plan.children):
                     await child.stop(STOP_SECONDS)
+                say(f"stopped; the data are in {folder}")
         finally:
             (runtime.directory() / "up.json").unlink(missing_ok=True)
             for child in plan.children:
@@ -249,28 +252,38 @@ def _mongod_command(folder: Path, port: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def _only_one_here() -> Iterator[None]:
-    """Hold the lock of this user's ``up``.
+def _only_one_on(folder: Path) -> Iterator[None]:
+    """Hold the locks of this user's ``up``, and of the data in *folder*.
 
     Raises:
-        SettingsError: Another one holds it.
+        SettingsError: Another one holds one of them.
     """
+    found = runtime.find()
+    where = f" at {found.api_url}" if found else ""
+    running = (
+        f"robometrics up runs already{where}; a second one needs both another "
+        f"{runtime.DIRECTORY_ENV} and another --data-dir"
+    )
+    in_use = f"another robometrics up uses {folder}; choose another --data-dir"
     try:
-        folder = runtime.make_directory()
-        lock = (folder / "up.lock").open("w")
+        locks = [(runtime.make_directory() / "up.lock", running)]
+        folder.mkdir(parents=True, exist_ok=True)
+        locks.append((folder / "up.lock", in_use))
+        with contextlib.ExitStack() as held:
+            for path, problem in locks:
+                _lock(held.enter_context(path.open("a")), problem)
+            yield
     except OSError as exc:
-        raise SettingsError(f"{exc}; set {runtime.DIRECTORY_ENV}") from exc
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
-            found = runtime.find()
-            where = f" at {found.api_url}" if found else ""
-            raise SettingsError(
-                f"robometrics up runs already{where}; a second one needs another "
-                f"{runtime.DIRECTORY_ENV}"
-            ) from exc
-        yield
+        raise SettingsError(
+            f"{exc}; choose another --data-dir, or {runtime.DIRECTORY_ENV}"
+        ) from exc
+
+
+def _lock(file: IO[str], problem: str) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        raise SettingsError(problem) from exc
 
 
 def _has_screen() -> bool:

@@ -136,6 +136,28 @@ def test_a_second_up_says_where_the_first_one_is(product: Product) -> None:
     output, _ = second.communicate(timeout=50)
     assert 2 == second.returncode
     assert product.url in output.decode()
+    assert "--data-dir" in output.decode()
+
+
+def test_a_second_up_on_the_same_data_starts_nothing(
+    product: Product, tmp_path: Path
+) -> None:
+    """Two servers on one store would ruin it."""
+    config = (product.folder / "data" / "nats.conf").read_bytes()
+    second = subprocess.run(
+        [
+            *(sys.executable, "-m", "robometrics", "up", "--no-browser"),
+            f"--data-dir={product.folder / 'data'}",
+        ],
+        env=product.environ | {"ROBOMETRICS_RUNTIME_DIR": str(tmp_path / "other")},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert 2 == second.returncode
+    assert "another robometrics up uses" in second.stderr
+    assert config == (product.folder / "data" / "nats.conf").read_bytes()
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])

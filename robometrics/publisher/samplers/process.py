@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import sys
 import time
 from contextlib import suppress
@@ -195,4 +196,5 @@ def command_line(pid: int) -> str:
         raw = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return ""
-    return raw.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")[:1_000]
+    words = raw.removesuffix(b"\0").decode(errors="replace").split("\0")
+    return shlex.join(words)[:1_000]
