@@ -228,11 +228,8 @@ def _converted(cls: type[Common], name: str, value: Any, source: str) -> Any:
     try:
         return msgspec.convert(value, info.type, strict=False)
     except msgspec.ValidationError as exc:
-        hint = (
-            f"; choose from {', '.join(allowed)}"
-            if (allowed := _choices(info.type))
-            else ""
-        )
+        allowed = ", ".join(_choices(info.type))
+        hint = f"; choose from {allowed}" if allowed else ""
         problem = f"{name} = {value!r} from the {source}: {exc}{hint}"
         raise SettingsError(problem) from exc
 

@@ -265,18 +265,18 @@ def _only_one_on(folder: Path) -> Iterator[None]:
         f"{runtime.DIRECTORY_ENV} and another --data-dir"
     )
     in_use = f"another robometrics up uses {folder}; choose another --data-dir"
-    try:
-        locks = [(runtime.make_directory() / "up.lock", running)]
-        folder.mkdir(parents=True, exist_ok=True)
-        locks.append((folder / "up.lock", in_use))
-        with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as held:
+        try:
+            locks = [(runtime.make_directory() / "up.lock", running)]
+            folder.mkdir(parents=True, exist_ok=True)
+            locks.append((folder / "up.lock", in_use))
             for path, problem in locks:
                 _lock(held.enter_context(path.open("a")), problem)
-            yield
-    except OSError as exc:
-        raise SettingsError(
-            f"{exc}; choose another --data-dir, or {runtime.DIRECTORY_ENV}"
-        ) from exc
+        except OSError as exc:
+            raise SettingsError(
+                f"{exc}; choose another --data-dir, or {runtime.DIRECTORY_ENV}"
+            ) from exc
+        yield
 
 
 def _lock(file: IO[str], problem: str) -> None:
