@@ -59,7 +59,8 @@ function ProcessRow({ process: { host, process, state } }) {
 function Row({ id, state, children, ...attributes }) {
   const { host, process } = selection.value ?? {};
   const isSelected = host === id.host && process === id.process;
-  const values = latest.value.get(seriesKey(id));
+  // What has ended uses nothing, whatever its last sample said.
+  const values = state === "exited" ? undefined : latest.value.get(seriesKey(id));
   const cpuPercent = values?.cpuPercent ?? null;
   const memoryBytes = values?.memoryBytes ?? null;
   const element = useRef(null);
