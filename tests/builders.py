@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+import msgspec
+
+from robometrics import runtime
+from robometrics.runtime import Running
 from robometrics.schema import Event, HostBatch, Previous, ProcessBatch
 
 SLOT = 1_790_000_000
@@ -50,3 +55,27 @@ def event(**changes: Any) -> Event:
         "at_ns": SLOT * 1_000_000_000,
     }
     return Event(**values | changes)
+
+
+def fields(message: msgspec.Struct, **changes: Any) -> dict[str, Any]:
+    """Return *message* as plain data, to be spoiled."""
+    found = msgspec.to_builtins(message)
+    assert isinstance(found, dict)
+    return found | changes
+
+
+def announced(**changes: Any) -> Running:
+    """Write the run file of an ``up`` that is this very process."""
+    pid = os.getpid()
+    values: dict[str, Any] = {
+        "pid": pid,
+        "start_ticks": runtime.start_ticks(pid),
+        "nats_url": "nats://up:1",
+        "mongo_url": "mongodb://up:1",
+        "api_url": "http://up:1",
+        "socket_path": "/up/worker.sock",
+        "host": "robot",
+    }
+    running = Running(**values | changes)
+    runtime.announce(running)
+    return running

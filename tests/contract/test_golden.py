@@ -1,0 +1,61 @@
+"""What a release once wrote is written and read as ever."""
+
+from __future__ import annotations
+
+import pytest
+from golden import EVENT_V1, GPU_V1, HOST_V1, PROCESS_V1, REPLIES_V1, REQUESTS_V1
+
+from robometrics.schema import (
+    AnyBatch,
+    AnyRequest,
+    Reply,
+    decode_batch,
+    decode_event,
+    decode_reply,
+    decode_request,
+    encode,
+    encode_request,
+)
+
+INT64_MAX = 2**63 - 1
+NANOSECONDS_2026 = 1_790_000_000_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("batch", "golden"), [PROCESS_V1, HOST_V1, GPU_V1], ids=["process", "host", "gpu"]
+)
+def test_batches_of_release_1_are_written_and_read_as_ever(
+    batch: AnyBatch, golden: str
+) -> None:
+    """A change of these bytes breaks every worker and consumer in the field."""
+    assert golden == encode(batch).hex()
+    assert batch == decode_batch(bytes.fromhex(golden))
+
+
+def test_events_of_release_1_are_written_and_read_as_ever() -> None:
+    sent, golden = EVENT_V1
+
+    assert golden == encode(sent).hex()
+    assert sent == decode_event(bytes.fromhex(golden))
+
+
+@pytest.mark.parametrize(("request_", "golden"), REQUESTS_V1)
+def test_requests_of_release_1_are_written_and_read_as_ever(
+    request_: AnyRequest, golden: bytes
+) -> None:
+    assert golden == encode_request(request_)
+    assert request_ == decode_request(golden)
+
+
+@pytest.mark.parametrize(("reply", "golden"), REPLIES_V1)
+def test_replies_of_release_1_are_written_and_read_as_ever(
+    reply: Reply, golden: bytes
+) -> None:
+    assert golden == encode_request(reply)
+    assert reply == decode_reply(golden)
+
+
+def test_a_message_without_a_version_is_of_version_1() -> None:
+    """The default may never follow a later schema: these bytes are out there."""
+    assert 1 == decode_batch(bytes.fromhex(HOST_V1[1])).version
+    assert 1 == decode_event(bytes.fromhex(EVENT_V1[1])).version
