@@ -2,92 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import anyio
 import pytest
 from servers import NatsServer
 from waiting import eventually
 
-from robometrics import runtime, subjects
-from robometrics.broker import Link, Puller
-from robometrics.errors import SettingsError
+from robometrics.broker import Link
 from robometrics.lib import client
-from robometrics.publisher.worker import worker
 from robometrics.schema import (
-    Event,
     ListRequest,
-    ProcessBatch,
-    Reply,
-    decode_batch,
-    decode_event,
-    encode_request,
 )
-from robometrics.settings import ClientSettings, WorkerSettings
 
 from .conftest import Spawn
-
-
-class Collector:
-    """Takes everything off the durable, as a consumer would."""
-
-    def __init__(self, link: Link) -> None:
-        self.batches: list[Any] = []
-        self.events: list[Event] = []
-        self._puller = Puller(link, "persist")
-
-    async def collect(self) -> None:
-        for delivery in await self._puller.fetch(500):
-            if delivery.subject.startswith(subjects.EVENTS.removesuffix(">")):
-                self.events.append(decode_event(delivery.data))
-            else:
-                self.batches.append(decode_batch(delivery.data))
-            await delivery.ack()
-
-    def of(self, name: str) -> list[ProcessBatch]:
-        return [
-            b for b in self.batches if isinstance(b, ProcessBatch) and b.process == name
-        ]
-
-    def said(self) -> list[str]:
-        return [event.event for event in self.events]
-
-
-def settings_for(url: str, folder: Path, **changes: Any) -> WorkerSettings:
-    values: dict[str, Any] = {
-        "nats_url": url,
-        "host": "robot",
-        "data_dir": str(folder / "worker"),
-        "socket_path": str(folder / "worker.sock"),
-        "interval_seconds": 0.1,
-    }
-    return WorkerSettings(**values | changes)
-
-
-@asynccontextmanager
-async def running(settings: WorkerSettings) -> AsyncIterator[anyio.Event]:
-    stop = anyio.Event()
-    async with anyio.create_task_group() as tg:
-        tg.start_soon(worker, settings, stop)
-        await eventually(lambda: Path(settings.socket_path).exists())
-        yield stop
-        stop.set()
-
-
-async def ask(settings: WorkerSettings, request: Any) -> Reply:
-    """Ask by the socket, off the event loop that the worker needs."""
-    asking = ClientSettings(socket_path=settings.socket_path)
-    reply = await anyio.to_thread.run_sync(
-        client.ask_by_socket, encode_request(request), asking
-    )
-    assert reply is not None
-    return reply
+from .workers import Collector, ask, running, settings_for
 
 
 async def test_a_registered_process_is_measured_on_the_grid(
@@ -245,96 +175,6 @@ async def test_registrations_survive_a_restart_and_no_slot_comes_twice(
     assert 1 == collector.said().count("exited")
 
 
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        (b"not json\n", "malformed"),
-        (b'{"type":"register","name":"","pid":1}\n', "name"),
-        (b'{"type":"register","name":"x","pid":0}\n', "pid"),
-        (b'{"type":"register","name":"x","pid":4194303}\n', "no process"),
-        (b'{"type":"register","name":"' + b"x" * 90_000 + b'","pid":1}\n', "one line"),
-        (b'{"type":"register","name":"\xc3\xa9' + b"\xc3\xa9" * 60, "too long"),
-        (b'{"type":"unregister","pid":1}\n', "not registered"),
-        (b'{"type":"register","name":"x","pid":1,"start_ticks":1}\n', "another time"),
-        (b'{"type":"register","name":"x","pid":1,"boot_id":"abc"}\n', "another mach"),
-        (b'{"type":"register","name":"x","pid":1,"pid_namespace":1}\n', "namespace"),
-        (
-            b'{"type":"register","name":"x","pid":1,"tags":{"Bad Key":"v"}}\n',
-            "key",
-        ),
-    ],
-)
-async def test_a_bad_request_is_refused_with_a_reason(
-    nats_server: NatsServer, tmp_path: Path, line: bytes, reason: str
-) -> None:
-    if not line.endswith(b"\n"):
-        line += b'","pid":1}\n'
-    settings = settings_for(nats_server.url, tmp_path)
-    async with running(settings):
-
-        def converse() -> dict[str, Any]:
-            with socket.socket(socket.AF_UNIX) as connection:
-                connection.settimeout(10)
-                connection.connect(settings.socket_path)
-                connection.sendall(line)
-                return dict(json.loads(connection.makefile("rb").readline()))
-
-        reply = await anyio.to_thread.run_sync(converse)
-    assert not reply["accepted"]
-    assert reason in reply["reason"].lower()
-
-
-async def test_requests_by_nats_reach_the_worker_by_name_and_by_kernel(
-    nats_server: NatsServer, link: Link, tmp_path: Path
-) -> None:
-    settings = settings_for(nats_server.url, tmp_path)
-    request = encode_request(client.register_request("me", os.getpid()))
-    async with running(settings):
-        for address in ("robot", runtime.boot_id()):
-            subject = subjects.register(address)
-            found: list[bytes] = []
-
-            async def answered(
-                subject: str = subject, found: list[bytes] = found
-            ) -> bool:
-                data = await link.request(subject, request, timeout_seconds=2)
-                found.append(data or b"")
-                return bool(data)
-
-            await eventually(answered)
-            assert json.loads(found[-1])["accepted"]
-
-
-async def test_a_second_worker_on_one_outbox_refuses_to_start(
-    nats_server: NatsServer, tmp_path: Path
-) -> None:
-    settings = settings_for(nats_server.url, tmp_path)
-    async with running(settings):
-        with pytest.raises(SettingsError, match="another worker"):
-            await worker(settings, anyio.Event())
-
-
-async def test_a_second_worker_on_one_socket_refuses_to_start(
-    nats_server: NatsServer, tmp_path: Path
-) -> None:
-    settings = settings_for(nats_server.url, tmp_path)
-    other = settings_for(nats_server.url, tmp_path, data_dir=str(tmp_path / "other"))
-    async with running(settings):
-        with pytest.raises(SettingsError, match="another worker"):
-            await worker(other, anyio.Event())
-
-
-async def test_too_many_processes_are_refused(
-    nats_server: NatsServer, tmp_path: Path
-) -> None:
-    settings = settings_for(nats_server.url, tmp_path, max_processes=1)
-    async with running(settings):
-        one = await ask(settings, client.register_request("a", os.getpid()))
-        two = await ask(settings, client.register_request("b", os.getpid()))
-    assert (True, False) == (one.accepted, two.accepted)
-    assert "max_processes" in two.reason
-
-
 async def test_unregistered_and_registered_again_at_once_is_measured(
     nats_server: NatsServer, link: Link, tmp_path: Path
 ) -> None:
@@ -354,16 +194,3 @@ async def test_unregistered_and_registered_again_at_once_is_measured(
         assert ["me"] == [each.process for each in watched]
     slots = [batch.slot for batch in collector.of("me")]
     assert len(set(slots)) == len(slots)
-
-
-async def test_a_living_process_cannot_be_declared_ended(
-    nats_server: NatsServer, tmp_path: Path
-) -> None:
-    settings = settings_for(nats_server.url, tmp_path)
-    async with running(settings):
-        await ask(settings, client.register_request("me", os.getpid()))
-        request = client.unregister_request(os.getpid(), ended=True)
-        reply = await ask(settings, request)
-        assert (False, True) == (reply.accepted, "has not ended" in reply.reason)
-        watched = (await ask(settings, ListRequest())).watched
-        assert ["me"] == [each.process for each in watched]
