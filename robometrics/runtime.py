@@ -100,7 +100,15 @@ def start_ticks(pid: int) -> int | None:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return None
-    return int(stat[stat.rindex(b")") + 2 :].split()[19])
+    return int(stat_fields(stat)[19])
+
+
+def stat_fields(stat: bytes) -> list[bytes]:
+    """Return the fields of ``/proc/PID/stat`` from the state (the third) to the 22nd.
+
+    The name in it may hold any byte, so the fields count from its last bracket.
+    """
+    return stat[stat.rindex(b")") + 2 :].split(b" ", 20)
 
 
 def is_running(pid: int) -> bool:
@@ -109,7 +117,7 @@ def is_running(pid: int) -> bool:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return False
-    return stat[stat.rindex(b")") + 2 :][:1] not in (b"Z", b"X")
+    return stat_fields(stat)[0] not in (b"Z", b"X")
 
 
 def boot_id() -> str:

@@ -7,10 +7,14 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 from servers import MongoServer, NatsServer
+from waiting import eventually
 
 from robometrics.broker import Link, open_link, provision
+from robometrics.publisher.worker import worker
+from robometrics.settings import WorkerSettings
 from robometrics.store import Store, open_store
 
 _databases = itertools.count()
@@ -79,3 +83,25 @@ async def link(nats_server: NatsServer) -> AsyncIterator[Link]:
         await opened.wait_up()
         await provision(opened, max_bytes=64 << 20, replicas=1)
         yield opened
+
+
+@pytest.fixture
+async def working(
+    nats_server: NatsServer, tmp_path: Path
+) -> AsyncIterator[dict[str, str]]:
+    """A worker, and the environment in which programs find it by NATS alone."""
+    settings = WorkerSettings(
+        nats_url=nats_server.url,
+        host="robot",
+        data_dir=str(tmp_path / "worker"),
+        socket_path=str(tmp_path / "worker.sock"),
+    )
+    stop = anyio.Event()
+    async with anyio.create_task_group() as tg:
+        tg.start_soon(worker, settings, stop)
+        await eventually(Path(settings.socket_path).exists)
+        yield {
+            "ROBOMETRICS_NATS_URL": settings.nats_url,
+            "ROBOMETRICS_SOCKET_PATH": settings.socket_path,
+        }
+        stop.set()

@@ -29,9 +29,6 @@ class Uplink:
     def __init__(
         self, link: Link, publisher: AckedPublisher, outbox: Outbox, disk: Executor
     ) -> None:
-        self.published = 0
-        """Messages acknowledged since the start."""
-
         self._link = link
         self._publisher = publisher
         self._outbox = outbox
@@ -106,7 +103,6 @@ class Uplink:
                 self._note(str(future.exception()))
             return
         self._note("")
-        self.published += 1
         self._acknowledged.append(seq)
         self._acknowledgement_arrived.set()
 

@@ -33,7 +33,12 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_id(boot_id: str, pid: int, start_ticks: int) -> str:
-    return f"{boot_id.replace('-', '')[:12]}-{pid}-{start_ticks}"
+    return f"{boot_run(boot_id)}-{pid}-{start_ticks}"
+
+
+def boot_run(boot_id: str) -> str:
+    """Return the id of the host's own incarnation, its boot."""
+    return boot_id.replace("-", "")[:12]
 
 
 class Target:

@@ -28,7 +28,7 @@ from robometrics.publisher.sampler import Sampler, Slot
 from robometrics.publisher.samplers.host import Value
 from robometrics.publisher.samplers.process import open_process
 from robometrics.publisher.uplink import Uplink
-from robometrics.publisher.watchlist import Target, Watchlist
+from robometrics.publisher.watchlist import Target, Watchlist, boot_run
 from robometrics.schema import NS_PER_SECOND
 from robometrics.settings import WorkerSettings
 
@@ -110,7 +110,7 @@ class _Worker:
         self._own = open_process(own_pid, runtime.start_ticks(own_pid) or 0)
         self._sampler = Sampler(
             settings.host,
-            runtime.boot_id().replace("-", "")[:12] or "unknown",
+            boot_run(runtime.boot_id()) or "unknown",
             self._watchlist,
             self._clock,
             interval_ns=interval_ns,

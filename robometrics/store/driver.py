@@ -15,8 +15,7 @@ from motor.motor_asyncio import AsyncIOMotorClient as Client
 from pymongo import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-# The drivers' classes differ in name and are alike in use.
-Collection = Any
+# The drivers' classes for it differ in name and are alike in use.
 Database = Any
 
 

@@ -6,18 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
 import pytest
-from servers import NatsServer, free_port
-from waiting import eventually
+from servers import free_port
 
 from robometrics.cli.processes import table
-from robometrics.publisher.worker import worker
 from robometrics.schema import Reply, Watched
-from robometrics.settings import WorkerSettings
 
 
 async def robometrics(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -34,38 +30,17 @@ async def robometrics(*words: str, **environ: str) -> subprocess.CompletedProces
     )
 
 
-@pytest.fixture
-async def environ(
-    nats_server: NatsServer, tmp_path: Path
-) -> AsyncIterator[dict[str, str]]:
-    settings = WorkerSettings(
-        nats_url=nats_server.url,
-        host="robot",
-        data_dir=str(tmp_path / "worker"),
-        socket_path=str(tmp_path / "worker.sock"),
-    )
-    stop = anyio.Event()
-    async with anyio.create_task_group() as tg:
-        tg.start_soon(worker, settings, stop)
-        await eventually(Path(settings.socket_path).exists)
-        yield {
-            "ROBOMETRICS_NATS_URL": settings.nats_url,
-            "ROBOMETRICS_SOCKET_PATH": settings.socket_path,
-        }
-        stop.set()
-
-
-async def test_run_hands_through_output_and_exit_code(environ: dict[str, str]) -> None:
+async def test_run_hands_through_output_and_exit_code(working: dict[str, str]) -> None:
     code = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(7)"
     done = await robometrics(
-        "run", "--name", "job", "--", sys.executable, "-c", code, **environ
+        "run", "--name", "job", "--", sys.executable, "-c", code, **working
     )
     assert (7, "out\n", "err\n") == (done.returncode, done.stdout, done.stderr)
 
 
-async def test_run_tells_a_signal_as_shells_do(environ: dict[str, str]) -> None:
+async def test_run_tells_a_signal_as_shells_do(working: dict[str, str]) -> None:
     code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
-    done = await robometrics("run", "--", sys.executable, "-c", code, **environ)
+    done = await robometrics("run", "--", sys.executable, "-c", code, **working)
     assert 128 + signal.SIGKILL == done.returncode
 
 
@@ -96,27 +71,27 @@ async def test_run_works_without_any_worker(tmp_path: Path) -> None:
     ],
 )
 async def test_a_wrong_command_says_what_is_wrong(
-    environ: dict[str, str], words: list[str], code: int, reason: str
+    working: dict[str, str], words: list[str], code: int, reason: str
 ) -> None:
-    done = await robometrics(*words, **environ)
+    done = await robometrics(*words, **working)
     assert code == done.returncode
     assert reason in done.stderr
 
 
-async def test_register_and_ps_show_the_process(environ: dict[str, str]) -> None:
-    done = await robometrics("ps", **environ)
+async def test_register_and_ps_show_the_process(working: dict[str, str]) -> None:
+    done = await robometrics("ps", **working)
     assert "nothing is measured" in done.stdout
     words = ["register", "--pid", str(os.getpid()), "--name", "me", "--tag", "a=b"]
-    done = await robometrics(*words, **environ)
+    done = await robometrics(*words, **working)
     assert (0, "") == (done.returncode, done.stderr)
-    done = await robometrics("ps", **environ)
+    done = await robometrics("ps", **working)
     assert ["me", str(os.getpid())] == done.stdout.splitlines()[1].split()[:2]
 
 
 async def test_an_unknown_option_in_the_environment_is_refused(
-    environ: dict[str, str],
+    working: dict[str, str],
 ) -> None:
-    done = await robometrics("ps", ROBOMETRICS_NATS_ULR="x", **environ)
+    done = await robometrics("ps", ROBOMETRICS_NATS_ULR="x", **working)
     assert 2 == done.returncode
     assert "did you mean ROBOMETRICS_NATS_URL" in done.stderr
 

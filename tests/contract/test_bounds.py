@@ -20,7 +20,6 @@ from robometrics.schema import (
 )
 
 INT64_MAX = 2**63 - 1
-NANOSECONDS_2026 = 1_790_000_000_000_000_000
 
 
 def nested(depth: int) -> Any:

@@ -17,9 +17,6 @@ from robometrics.schema import (
     encode_request,
 )
 
-INT64_MAX = 2**63 - 1
-NANOSECONDS_2026 = 1_790_000_000_000_000_000
-
 
 @pytest.mark.parametrize(
     ("batch", "golden"), [PROCESS_V1, HOST_V1, GPU_V1], ids=["process", "host", "gpu"]

@@ -31,7 +31,6 @@ from robometrics.schema import (
 )
 
 INT64_MAX = 2**63 - 1
-NANOSECONDS_2026 = 1_790_000_000_000_000_000
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -9,13 +9,11 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
 import pytest
 from servers import NatsServer, free_port
-from waiting import eventually
 
 from robometrics.lib import client
 from robometrics.lib.register import Register
@@ -43,26 +41,6 @@ def nowhere(tmp_path: Path) -> dict[str, str]:
         "ROBOMETRICS_NATS_URL": f"nats://127.0.0.1:{free_port()}",
         "ROBOMETRICS_RUNTIME_DIR": str(tmp_path / "nothing"),
     }
-
-
-@pytest.fixture
-async def working(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[dict]:
-    """A worker, and the environment in which programs find it by NATS alone."""
-    settings = WorkerSettings(
-        nats_url=nats_server.url,
-        host="robot",
-        data_dir=str(tmp_path / "worker"),
-        socket_path=str(tmp_path / "worker.sock"),
-    )
-    stop = anyio.Event()
-    async with anyio.create_task_group() as tg:
-        tg.start_soon(worker, settings, stop)
-        await eventually(Path(settings.socket_path).exists)
-        yield {
-            "ROBOMETRICS_NATS_URL": settings.nats_url,
-            "ROBOMETRICS_SOCKET_PATH": settings.socket_path,
-        }
-        stop.set()
 
 
 async def listed(environ: dict[str, str]) -> list[str]:

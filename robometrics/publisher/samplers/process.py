@@ -19,6 +19,7 @@ from typing import Protocol
 
 import psutil
 
+from robometrics import runtime
 from robometrics.errors import (
     ProcessDeniedError,
     ProcessGoneError,
@@ -67,11 +68,8 @@ def open_process(pid: int, start_ticks: int) -> ProcessReader:
 
 
 def parse_stat(stat: bytes) -> dict[str, int]:
-    """Return the counts in ``/proc/PID/stat`` (see proc(5)).
-
-    The name in it may hold any byte, so the fields count from its last bracket.
-    """
-    fields = stat[stat.rindex(b")") + 2 :].split(b" ", 20)
+    """Return the counts in ``/proc/PID/stat`` (see proc(5))."""
+    fields = runtime.stat_fields(stat)
     return {
         "minor_faults_total": int(fields[7]),
         "major_faults_total": int(fields[9]),
@@ -107,7 +105,7 @@ class LinuxProcess:
             if exc.errno in (errno.EMFILE, errno.ENFILE):
                 raise TooManyFilesError(pid) from exc
             raise ProcessGoneError(pid) from exc
-        if int(stat[stat.rindex(b")") + 2 :].split(b" ", 20)[19]) != start_ticks:
+        if int(runtime.stat_fields(stat)[19]) != start_ticks:
             self.close()
             raise ProcessGoneError(pid)
         self._io: int | None = None
