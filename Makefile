@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 BUILD_FILES := pyproject.toml constraints.txt hatch_build.py robometrics/viz/package-lock.json
 
-.PHONY: help up test check format bench clean
+.PHONY: help up test check format bench chaos clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,6 +31,9 @@ format: $(VENV)/dev.stamp ## Format, and fix what can be fixed
 
 bench: $(VENV)/dev.stamp ## Measure, beside baselines of the same run
 	$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: $(VENV)/dev.stamp ## Break every part of a running pipeline, and count each sample
+	PYTHONPATH=tests $(BIN)/python -m faults $(or $(ARGS),matrix)
 
 clean: ## Remove what make made
 	rm -rf $(VENV) build dist robometrics/viz/vendor

@@ -1,6 +1,7 @@
 """From a worker's disk to the stream: the outbox and the acknowledged publisher.
 
-The product's way is put (durable), publish, acknowledgement, delete. Beside it: the
+The product's way is put (durable, with its entry in the ledger), publish,
+acknowledgement, delete. Beside it: the same with each write synced to the disk, the
 same publisher without an outbox, and nats-py's ``js.publish``, one after another.
 """
 
@@ -12,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,9 +21,9 @@ from benchmarks import servers, streams, table
 from benchmarks.table import Row
 from robometrics import schema, subjects
 from robometrics.broker import AckedPublisher, Link
-from robometrics.publisher.outbox import Outbox
+from robometrics.publisher.outbox import Entry, Outbox, message_id
 from robometrics.publisher.uplink import Uplink
-from robometrics.settings import WorkerSettings
+from robometrics.settings import Durability, WorkerSettings
 
 PROCESSES = 200
 _OUTBOX_BYTES_MAX = 1 << 30
@@ -59,34 +61,42 @@ class TimedPublisher(AckedPublisher):
 
 
 async def measure(*, quick: bool) -> list[Row]:
-    """Publish the same messages in three ways, by turns."""
+    """Publish slots of the same size in several ways, by turns."""
     slots, rounds = (8, 3) if quick else (25, 7)
     fleet = streams.Fleet(PROCESSES)
-    messages = [
-        [
-            (subjects.process_samples(batch.host, batch.process), schema.encode(batch))
-            for batch in fleet.batches(1)
-        ]
-        for _ in range(slots)
-    ]
-    ways = (_from_outbox, _slot_by_slot, _without_outbox, _one_by_one)
+    ways = (_from_outbox, _synced, _slot_by_slot, _without_outbox, _one_by_one)
     found: list[list[Round]] = [[] for _ in ways]
     with servers.folder() as at, servers.nats_server(at) as url:
         async with streams.provisioned(url) as link:
             for _ in range(rounds + 1):  # the first one warms up
                 for way, results in zip(ways, found, strict=True):
+                    # New ones each time: the stream would know repeats.
+                    messages = [_messages(fleet) for _ in range(slots)]
                     results.append(await way(link, at, messages))
     return _rows(*(results[1:] for results in found))
 
 
-async def _from_outbox(link: Link, at: Path, slots: Slots) -> Round:
+def _messages(fleet: streams.Fleet) -> list[Message]:
+    return [
+        (subjects.process_samples(batch.host, batch.process), schema.encode(batch))
+        for batch in fleet.batches(1)
+    ]
+
+
+async def _from_outbox(
+    link: Link, at: Path, slots: Slots, durability: Durability = "process"
+) -> Round:
     """Publish as the worker does, without the second between two slots."""
-    async with _uplink(link, at) as (publisher, send, uplink):
+    async with _uplink(link, at, durability) as (publisher, send, uplink):
         began, cpu = time.perf_counter(), time.process_time()
         for messages in slots:
             await send(messages)
         await uplink.drain()
         return _round(slots, began, cpu, len(publisher.acked_at), [])
+
+
+async def _synced(link: Link, at: Path, slots: Slots) -> Round:
+    return await _from_outbox(link, at, slots, "power")
 
 
 async def _slot_by_slot(link: Link, at: Path, slots: Slots) -> Round:
@@ -110,7 +120,7 @@ async def _without_outbox(link: Link, _: Path, slots: Slots) -> Round:
     async with _publisher(link) as publisher:
         began, cpu = time.perf_counter(), time.process_time()
         futures = [
-            await publisher.publish(subject, data, message_id=f"b-{next(_ids)}")
+            await publisher.publish(subject, data, message_id=message_id(data))
             for subject, data in itertools.chain.from_iterable(slots)
         ]
         await asyncio.gather(*futures)
@@ -134,20 +144,28 @@ async def _one_by_one(link: Link, _: Path, slots: Slots) -> Round:
 
 @asynccontextmanager
 async def _uplink(
-    link: Link, at: Path
+    link: Link, at: Path, durability: Durability = "process"
 ) -> AsyncIterator[tuple[TimedPublisher, Send, Uplink]]:
     """Yield the worker's way out, on a new outbox, and what hands a slot to it."""
     number = next(_ids)
-    outbox = Outbox(at / f"outbox-{number}" / "outbox.db", max_bytes=_OUTBOX_BYTES_MAX)
+    outbox = Outbox(
+        at / f"outbox-{number}" / "outbox.db",
+        max_bytes=_OUTBOX_BYTES_MAX,
+        durability=durability,
+    )
+    taken = [
+        ("process", f"node_{i}", "ab12cd34ef56-1-777", 10) for i in range(PROCESSES)
+    ]
     with ThreadPoolExecutor(1) as disk:
         async with _publisher(link) as publisher:
-            uplink = Uplink(link, publisher, outbox, disk)
+            uplink = Uplink(link, publisher, outbox, disk, backlog_share=0.8)
 
             async def send(messages: Sequence[Message]) -> None:
                 slot = streams.FIRST_SLOT
-                rows, _ = await asyncio.get_running_loop().run_in_executor(
-                    disk, outbox.put, slot, 0, messages
+                put = partial(
+                    outbox.put, slot, 0, messages, entries=[Entry(slot, 0, taken)]
                 )
+                rows = await asyncio.get_running_loop().run_in_executor(disk, put)
                 uplink.offer(rows)
 
             running = asyncio.create_task(uplink.run())
@@ -182,6 +200,7 @@ def _round(
 
 def _rows(
     outbox: list[Round],
+    synced: list[Round],
     paced: list[Round],
     publisher: list[Round],
     plain: list[Round],
@@ -205,6 +224,13 @@ def _rows(
             rate(plain),
         ),
         Row(
+            "the same, each write synced (--durability power)",
+            rate(synced),
+            "msg/s",
+            "not synced",
+            rate(outbox),
+        ),
+        Row(
             "publish without outbox: AckedPublisher alone",
             rate(publisher),
             "msg/s",
@@ -217,6 +243,16 @@ def _rows(
             "µs",
             "AckedPublisher alone",
             cpu(publisher),
+        ),
+        Row(
+            "what the outbox costs: time per message",
+            [
+                (1 / a - 1 / b) * 1e6
+                for a, b in zip(rate(outbox), rate(publisher), strict=True)
+            ],
+            "µs",
+            "publishing it without",
+            [1e6 / each for each in rate(publisher)],
         ),
         Row(
             "publish without outbox: CPU per message",

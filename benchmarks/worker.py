@@ -25,7 +25,8 @@ from benchmarks.table import Row
 from robometrics import subjects
 from robometrics.broker import Link
 from robometrics.lib.client import ask_by_socket, register_request
-from robometrics.schema import decode_batch, encode_request
+from robometrics.requests import encode_request
+from robometrics.schema import decode_batch
 from robometrics.settings import ClientSettings
 
 PROCESSES = 200

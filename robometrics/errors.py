@@ -81,10 +81,28 @@ class RetryLaterError(RoboMetricsError):
     code = "server_unavailable"
 
 
+class NoVerifierError(RoboMetricsError):
+    """No server tells what is stored: keep what you hold until one runs."""
+
+    code = "no_verifier"
+
+
+class NotStoredError(RoboMetricsError):
+    """The server did not store something in time, or cannot: it is kept."""
+
+    code = "not_stored"
+
+
 class OutboxError(RoboMetricsError):
     """The outbox cannot be used as it is; the message says what to do."""
 
     code = "outbox"
+
+
+class DiskFullError(OutboxError):
+    """The outbox cannot grow; it may give up its oldest messages."""
+
+    code = "disk_full"
 
 
 class MissingBinaryError(RoboMetricsError):

@@ -91,8 +91,16 @@ METRICS: dict[str, Metric] = {
             "worker_ticks_skipped_total", "count", "Ticks that came too late to take"
         ),
         _counter("worker_batches_shed_total", "count", "Batches the outbox gave up"),
+        _gauge("clock_offset_ns", "nanoseconds", "The host's clock less the server's"),
+        _gauge("clock_round_trip_ns", "nanoseconds", "What the clock was asked in"),
         _gauge("outbox_messages", "count", "Messages not yet acknowledged"),
         _gauge("outbox_bytes", "bytes", "Bytes not yet acknowledged"),
+        _gauge("clock_offset_ns", "nanoseconds", "The host's clock minus the server's"),
+        _gauge(
+            "clock_round_trip_ns",
+            "nanoseconds",
+            "Time a question for the server's clock took; half of it may be error",
+        ),
     )
 }
 

@@ -25,6 +25,8 @@ class Running(msgspec.Struct, kw_only=True):
     api_url: str
     socket_path: str
     host: str
+    worker_dir: str = ""
+    """Folder of the worker's outbox."""
 
 
 def directory(environ: Mapping[str, str] | None = None) -> Path:

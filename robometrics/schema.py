@@ -1,8 +1,8 @@
-"""The contract between programs, workers, consumers, the API and the browser.
+"""The contract for data: what workers publish, consumers store, and browsers see.
 
 Fields are only appended, and a new field always has a default: workers and consumers
-of two releases run side by side during a deploy. Data travels as MessagePack, requests
-as JSON. ``decode_*`` are the only ways in, and they bound everything.
+of two releases run side by side during a deploy. Data travels as MessagePack.
+``decode_*`` are the only ways in, and they bound everything.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from robometrics.errors import DiscardMessageError
 from robometrics.metrics import KEY
 
 MESSAGE_BYTES_MAX = 256 * 1024
-REQUEST_BYTES_MAX = 16 * 1024
 SAMPLES_PER_BATCH_MAX = 10_000
+TALLY_SLOTS_MAX = 60
+TALLY_ROWS_MAX = 400  # of the longest names, in one message
+TALLY_EVENTS_MAX = 2_000
 NS_PER_SECOND = 1_000_000_000
 
 _INT64 = {"ge": -(2**63), "le": 2**63 - 1}
@@ -158,6 +160,23 @@ EventKind = Literal[
 ]
 
 
+GAP_CAUSES = {
+    "worker_killed": "the worker was killed",
+    "worker_stopped": "the worker was stopped",
+    "host_off": "the host was off",
+    "host_asleep": "the host was asleep",
+    "overrun": "ticks came too late to be taken",
+    "process_unreadable": "the process could not be read",
+    "clock": "the clock was set forward over it",
+    "outbox_full": "the outbox was full and gave up its oldest",
+    "outbox_expired": "the outbox gave up what was too old",
+    "outbox_damaged": "the outbox was damaged",
+    "disk": "the disk took nothing, and memory ran out",
+}
+"""Why samples are missing. The first seven were never taken; of the others the worker
+took batches and had to give them up."""
+
+
 class Event(msgspec.Struct, kw_only=True, omit_defaults=True, tag="event"):
     """Something that happened on a host, at one time."""
 
@@ -181,7 +200,7 @@ class Event(msgspec.Struct, kw_only=True, omit_defaults=True, tag="event"):
 
     reason: Text | None = None
     from_slot: Slot | None = None
-    """First missing slot, of a ``gap``."""
+    """First missing slot, of a ``gap``; ``None`` if not known."""
 
     to_slot: Slot | None = None
     """Last missing slot, of a ``gap``."""
@@ -189,87 +208,59 @@ class Event(msgspec.Struct, kw_only=True, omit_defaults=True, tag="event"):
     missing: Count | None = None
     """Batches known to be missing, of a ``gap``; ``None`` if not known."""
 
+    cause: Cause | None = None
+    """Why, of a ``gap``: one of ``GAP_CAUSES``, or a newer worker's."""
 
-class RegisterRequest(msgspec.Struct, kw_only=True, omit_defaults=True, tag="register"):
-    """Ask the worker on this host to measure a process under a name."""
-
-    name: Name
-    pid: Pid
-    """As the sender sees it."""
-
-    start_ticks: Count | None = None
-    """Kernel start time of the process; guards against a reused pid."""
-
-    boot_id: BootId | None = None
-    pid_namespace: Count | None = None
-    """Inode of ``/proc/<pid>/ns/pid`` as the sender sees it."""
-
-    tags: Tags = {}
+    missing_samples: Count | None = None
+    """Samples known to be missing in batches that are there, of a ``gap``."""
 
 
-class UnregisterRequest(
-    msgspec.Struct, kw_only=True, omit_defaults=True, tag="unregister"
-):
-    """Ask the worker to stop measuring a process, under one name or all."""
-
-    pid: Pid
-    name: Name | None = None
-    start_ticks: Count | None = None
-    pid_namespace: Count | None = None
-    ended: bool = False
-    """The process has ended and its parent holds it until this is answered, so that
-    the worker can take a last, exact reading."""
-
-    exit_code: Annotated[int, msgspec.Meta(ge=-255, le=2**31 - 1)] | None = None
+Cause = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z_]{0,31}\Z")]
 
 
-class ListRequest(msgspec.Struct, tag="list"):
-    """Ask the worker what it measures."""
+class TallyRow(msgspec.Struct, array_like=True, frozen=True):
+    """What a worker took of one run, or of the host, in the slots of a tally."""
+
+    kind: Literal["process", "host", "gpu"]
+    name: Annotated[str, msgspec.Meta(max_length=100)]
+    """Process name or GPU index; empty for a host."""
+
+    run: RunId
+    slots: Annotated[int, msgspec.Meta(ge=1, lt=2**TALLY_SLOTS_MAX)]
+    """Bit *i*: there is a batch for slot ``from_slot + i``."""
+
+    samples: Annotated[int, msgspec.Meta(ge=1, le=2**32)]
+    """Samples in all those batches together."""
 
 
-AnyRequest = RegisterRequest | UnregisterRequest | ListRequest
+class Tally(msgspec.Struct, kw_only=True, omit_defaults=True, tag="tally"):
+    """What a worker took in up to a minute: the account an audit holds it to.
 
+    It reaches the outbox after the batches it counts, and travels like an event. The
+    sequence shows whether a tally itself is missing.
+    """
 
-class Watched(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One process a worker measures."""
+    version: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
+    host: Name
+    outbox: EventId
+    """Which outbox it was made of; a host that loses its disk gets a new one."""
 
-    process: str
-    pid: int
-    run: str
-    command: str = ""
-    cpu_time_ns: int | None = None
-    memory_rss_bytes: int | None = None
-    tags: dict[str, str] = {}
+    sequence: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+    """Counts the tallies of one outbox, from 1."""
 
-
-class Reply(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A worker's answer to any request."""
-
-    accepted: bool
-    host: str = ""
-    code: str = ""
-    """Why it was refused, from a small fixed set; empty if accepted."""
-
-    reason: str = ""
-    """Why it was refused, for people."""
-
-    run: str = ""
-    interval_ns: int = 0
-    watched: list[Watched] = []
+    generation: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0
+    from_slot: Slot
+    rows: Annotated[list[TallyRow], msgspec.Meta(max_length=TALLY_ROWS_MAX)] = []
+    events: Annotated[list[EventId], msgspec.Meta(max_length=TALLY_EVENTS_MAX)] = []
+    """Ids of the events that were written since the tally before."""
 
 
 _encoder = msgspec.msgpack.Encoder()
-_json_encoder = msgspec.json.Encoder()
 _batch_decoder = msgspec.msgpack.Decoder(AnyBatch)
-_event_decoder = msgspec.msgpack.Decoder(Event)
-_request_decoder = msgspec.json.Decoder(AnyRequest)
-_reply_decoder = msgspec.json.Decoder(Reply)
+_note_decoder = msgspec.msgpack.Decoder(Event | Tally)
 
 encode = _encoder.encode
-"""Encode a batch or an event."""
-
-encode_request = _json_encoder.encode
-"""Encode a request or a reply."""
+"""Encode a batch, an event or a tally."""
 
 _T = TypeVar("_T")
 
@@ -280,44 +271,31 @@ def decode_batch(data: bytes) -> AnyBatch:
     Raises:
         DiscardMessageError: *data* breaks the schema; the message says where.
     """
-    batch: AnyBatch = _decode(_batch_decoder, data, MESSAGE_BYTES_MAX)
+    batch: AnyBatch = decode_bounded(_batch_decoder, data, MESSAGE_BYTES_MAX)
     _check_columns(batch)
     return batch
 
 
-def decode_event(data: bytes) -> Event:
-    """Decode one event.
+def decode_note(data: bytes) -> Event | Tally:
+    """Decode what travels on the subject of events.
 
     Raises:
         DiscardMessageError: *data* breaks the schema; the message says where.
     """
-    return _decode(_event_decoder, data, MESSAGE_BYTES_MAX)
+    note: Event | Tally = decode_bounded(_note_decoder, data, MESSAGE_BYTES_MAX)
+    return note
 
 
-def decode_request(data: bytes) -> AnyRequest:
-    """Decode one request to a worker.
-
-    Raises:
-        DiscardMessageError: *data* breaks the schema; the message says where.
-    """
-    request: AnyRequest = _decode(_request_decoder, data, REQUEST_BYTES_MAX)
-    return request
-
-
-def decode_reply(data: bytes) -> Reply:
-    """Decode a worker's answer.
-
-    Raises:
-        DiscardMessageError: *data* breaks the schema; the message says where.
-    """
-    return _decode(_reply_decoder, data, MESSAGE_BYTES_MAX)
-
-
-def _decode(
+def decode_bounded(
     decoder: msgspec.msgpack.Decoder[_T] | msgspec.json.Decoder[_T],
     data: bytes,
     bytes_max: int,
 ) -> _T:
+    """Decode at most *bytes_max* bytes.
+
+    Raises:
+        DiscardMessageError: *data* is longer, or breaks the schema.
+    """
     if len(data) > bytes_max:
         raise DiscardMessageError(f"{len(data)} bytes; at most {bytes_max} are allowed")
     try:

@@ -30,6 +30,7 @@ else:
 ENV_PREFIX = "ROBOMETRICS_"
 CONFIG_ENV = "ROBOMETRICS_CONFIG"
 LogLevel = Literal["debug", "info", "warning", "error"]
+Durability = Literal["process", "power"]
 Role = Literal["api", "persist", "rollup"]
 
 
@@ -75,6 +76,19 @@ class WorkerSettings(Common, frozen=True, kw_only=True):
     outbox_max_bytes: Annotated[
         int, _about("size at which the outbox gives up its oldest batches", ge=1 << 20)
     ] = 1 << 30
+    outbox_max_age_seconds: Annotated[
+        int, _about("age at which the outbox gives up a batch", ge=60)
+    ] = 30 * 86_400
+    durability: Annotated[
+        Durability,
+        _about(
+            "what a written batch survives: the death of the worker, or a power cut too"
+        ),
+    ] = "process"
+    backlog_share: Annotated[
+        float,
+        _about("share of the link for what an outage left behind", ge=0.01, le=1),
+    ] = 0.8
     max_processes: Annotated[
         int, _about("registrations held at most", ge=1, le=100_000)
     ] = 5_000
@@ -146,10 +160,11 @@ _OWN_ENV = {CONFIG_ENV, runtime.DIRECTORY_ENV}
 S = TypeVar("S", bound=Common)
 
 
-def add_flags(parser: argparse.ArgumentParser, cls: type[Common]) -> None:
-    """Give *parser* one flag for each option of *cls*."""
+def add_flags(parser: argparse.ArgumentParser, *classes: type[Common]) -> None:
+    """Give *parser* one flag for each option of *classes*."""
     parser.add_argument("--config", metavar="PATH", help="TOML file with options")
-    for info in msgspec.structs.fields(cls):
+    fields = {f.name: f for cls in classes for f in msgspec.structs.fields(cls)}
+    for info in fields.values():
         kind = info.type
         about = ""
         if hasattr(kind, "__metadata__"):

@@ -15,9 +15,19 @@ PREFIX = "robometrics.v1"
 SAMPLES = f"{PREFIX}.samples.>"
 EVENTS = f"{PREFIX}.events.>"
 
+TIME = f"{PREFIX}.time"
+"""Where servers tell the time."""
+
+VERIFY = f"{PREFIX}.verify"
+"""Where servers tell what of a tally is not stored."""
+
 TOKEN_BYTES_MAX = 100
 
 _TOKEN = re.compile(r"(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")
+_OF_THE_STREAM = re.compile(
+    rf"{re.escape(PREFIX)}\.(?:samples(?:\.[A-Za-z0-9_=-]{{1,100}}){{2,3}}"
+    r"|events\.[A-Za-z0-9_=-]{1,100})"
+)
 _UNSAFE = re.compile(rb"[^A-Za-z0-9_-]")
 _ESCAPED = re.compile(rb"=([0-9A-F]{2})")
 
@@ -87,7 +97,13 @@ def all_samples_of(host: str) -> str:
 
 
 def events(host: str) -> str:
+    """Return the subject of the events of *host*, and of its tallies."""
     return f"{PREFIX}.events.{escape(host)}"
+
+
+def is_of_the_stream(subject: str) -> bool:
+    """Tell whether *subject* is one of samples or events, and no pattern."""
+    return _OF_THE_STREAM.fullmatch(subject) is not None
 
 
 def register(address: str) -> str:

@@ -9,7 +9,15 @@ import msgspec
 
 from robometrics import runtime
 from robometrics.runtime import Running
-from robometrics.schema import Event, HostBatch, Previous, ProcessBatch
+from robometrics.schema import (
+    AnyBatch,
+    Event,
+    HostBatch,
+    Previous,
+    ProcessBatch,
+    Tally,
+    TallyRow,
+)
 
 SLOT = 1_790_000_000
 
@@ -55,6 +63,37 @@ def event(**changes: Any) -> Event:
         "at_ns": SLOT * 1_000_000_000,
     }
     return Event(**values | changes)
+
+
+def tally(*batches: AnyBatch, **changes: Any) -> Tally:
+    """Return the account of *batches*, of one host and at most a minute."""
+    first = min((batch.slot for batch in batches), default=SLOT)
+    first = changes.get("from_slot", first)
+    rows: dict[tuple[Any, ...], list[int]] = {}
+    for batch in batches:
+        row = rows.setdefault((batch.kind, batch.name, batch.run), [0, 0])
+        row[0] |= 1 << (batch.slot - first)
+        row[1] += len(batch.offset_ns)
+    values: dict[str, Any] = {
+        "host": "robot",
+        "outbox": "0b",
+        "sequence": 1,
+        "from_slot": first,
+        "rows": [TallyRow(*key, *row) for key, row in rows.items()],
+    }
+    return Tally(**values | changes)
+
+
+def gap(from_slot: int, to_slot: int, cause: str = "outbox_full", **more: Any) -> Event:
+    """Return the event that says slots are missing, both ends included."""
+    values: dict[str, Any] = {
+        "id": f"g-{from_slot}-{to_slot}",
+        "event": "gap",
+        "from_slot": from_slot,
+        "to_slot": to_slot,
+        "cause": cause,
+    }
+    return event(**values | more)
 
 
 def fields(message: msgspec.Struct, **changes: Any) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import anyio
 import pytest
-from servers import MongoServer, NatsServer
+from servers import MongoServer, NatsServer, free_port
 from waiting import eventually
 
 from robometrics.broker import Link, open_link, provision
 from robometrics.publisher.worker import worker
-from robometrics.settings import WorkerSettings
+from robometrics.settings import ServerSettings, WorkerSettings
 from robometrics.store import Store, open_store
 
 _databases = itertools.count()
@@ -105,3 +105,17 @@ async def working(
             "ROBOMETRICS_SOCKET_PATH": settings.socket_path,
         }
         stop.set()
+
+
+@pytest.fixture
+def site(
+    nats_server: NatsServer, shared_mongo: MongoServer, database_name: str
+) -> ServerSettings:
+    """The options of a server with everything."""
+    return ServerSettings(
+        nats_url=nats_server.url,
+        mongo_url=shared_mongo.url,
+        mongo_database=database_name,
+        port=free_port(),
+        stream_max_bytes=64 << 20,
+    )

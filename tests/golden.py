@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from robometrics.schema import (
+from robometrics.requests import (
     AnyRequest,
-    Event,
-    GpuBatch,
-    HostBatch,
     ListRequest,
-    Previous,
-    ProcessBatch,
+    Now,
     RegisterRequest,
     Reply,
     UnregisterRequest,
+    Verdict,
     Watched,
+    WhoRequest,
+    WorkerIdentity,
+)
+from robometrics.schema import (
+    Event,
+    GpuBatch,
+    HostBatch,
+    Previous,
+    ProcessBatch,
+    Tally,
+    TallyRow,
 )
 
 INT64_MAX = 2**63 - 1
@@ -105,6 +113,71 @@ EVENT_V1 = (
         "736c6f74ce6ab13b76a7746f5f736c6f74ce6ab13b7fa76d697373696e6703"
     ),
 )
+GAP_V1 = (
+    Event(
+        id="e-2",
+        host="robot",
+        event="gap",
+        at_ns=NANOSECONDS_2026,
+        from_slot=1_789_999_990,
+        to_slot=1_789_999_999,
+        missing=3,
+        cause="outbox_full",
+        missing_samples=30,
+    ),
+    (
+        "de000aa474797065a56576656e74a26964a3652d32a4686f7374a5726f626f74a5657665"
+        "6e74a3676170a561745f6e73cf18d75b8423f30000a966726f6d5f736c6f74ce6ab13b76"
+        "a7746f5f736c6f74ce6ab13b7fa76d697373696e6703a56361757365ab6f7574626f785f"
+        "66756c6caf6d697373696e675f73616d706c65731e"
+    ),
+)
+TALLY_V1 = (
+    Tally(
+        host="robot",
+        outbox="0b0c",
+        sequence=7,
+        generation=1,
+        from_slot=1_790_000_000,
+        rows=[
+            TallyRow("host", "", "ab12cd34", 2**60 - 1, 600),
+            TallyRow("process", "planner", "ab12cd34-42-777", 5, 20),
+        ],
+        events=["e-1", "e-2"],
+    ),
+    (
+        "88a474797065a574616c6c79a4686f7374a5726f626f74a66f7574626f78a430623063a8"
+        "73657175656e636507aa67656e65726174696f6e01a966726f6d5f736c6f74ce6ab13b80"
+        "a4726f77739295a4686f7374a0a86162313263643334cf0fffffffffffffffcd025895a7"
+        "70726f63657373a7706c616e6e6572af61623132636433342d34322d3737370514a66576"
+        "656e747392a3652d31a3652d32"
+    ),
+)
+BARE_TALLY_V1 = (
+    Tally(host="robot", outbox="0b0c", sequence=1, from_slot=1_790_000_000),
+    (
+        "85a474797065a574616c6c79a4686f7374a5726f626f74a66f7574626f78a430623063a8"
+        "73657175656e636501a966726f6d5f736c6f74ce6ab13b80"
+    ),
+)
+VERDICTS_V1 = [
+    (
+        Verdict(
+            rows=[TallyRow("process", "planner", "ab12cd34-42-777", 4, 20)],
+            events=["e-2"],
+        ),
+        (
+            "82a4726f77739195a770726f63657373a7706c616e6e6572af61623132636433342d3432"
+            "2d3737370414a66576656e747391a3652d32"
+        ),
+    ),
+    (Verdict(), "80"),
+    (
+        Verdict(problem="MongoDB: away"),
+        "81a770726f626c656dad4d6f6e676f44423a2061776179",
+    ),
+]
+NOW_V1 = (Now(now_ns=NANOSECONDS_2026), b'{"now_ns":1790000000000000000}')
 REQUESTS_V1: list[tuple[AnyRequest, bytes]] = [
     (
         RegisterRequest(
@@ -135,6 +208,7 @@ REQUESTS_V1: list[tuple[AnyRequest, bytes]] = [
         ),
     ),
     (ListRequest(), b'{"type":"list"}'),
+    (WhoRequest(), b'{"type":"who"}'),
 ]
 REPLIES_V1 = [
     (
@@ -165,5 +239,23 @@ REPLIES_V1 = [
     (
         Reply(accepted=False, code="no_such_process", reason="no"),
         b'{"accepted":false,"code":"no_such_process","reason":"no"}',
+    ),
+    (
+        Reply(
+            accepted=True,
+            host="robot",
+            worker=WorkerIdentity(
+                instance="0a",
+                machine="box-7",
+                boot_id="ab-12",
+                pid=42,
+                started_at_ns=NANOSECONDS_2026,
+            ),
+        ),
+        (
+            b'{"accepted":true,"host":"robot","worker":{"instance":"0a",'
+            b'"machine":"box-7","boot_id":"ab-12","pid":42,'
+            b'"started_at_ns":1790000000000000000}}'
+        ),
     ),
 ]

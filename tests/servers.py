@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import secrets
+import signal
 import socket
 import subprocess
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,16 @@ START_SECONDS = 30.0
 
 
 def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port below those of outgoing connections.
+
+    While a server is down, a client that tries again could be given the server's port
+    for its own end, and then even reach itself.
+    """
+    while True:
+        port = 15_000 + secrets.randbelow(17_000)
+        with closing(socket.socket()) as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Server:
@@ -41,6 +50,15 @@ class Server:
         self.process.kill()
         self.process.wait(timeout=START_SECONDS)
 
+    def freeze(self) -> None:
+        """Let it live and answer nothing, as a machine that swaps does."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
@@ -52,13 +70,15 @@ class NatsServer(Server):
 
     scheme = "nats"
 
-    def start(self) -> None:
+    def start(self, *, jetstream: bool = True) -> None:
         ports = self.directory / "ports"
         ports.mkdir(parents=True, exist_ok=True)
         for stale in ports.glob("*.ports"):
             stale.unlink()
-        command = [str(binaries.nats_server()), "--addr=127.0.0.1", "--jetstream"]
-        command += [f"--port={self.port}", f"--store_dir={self.directory / 'store'}"]
+        command = [str(binaries.nats_server()), "--addr=127.0.0.1"]
+        command += [f"--port={self.port}"]
+        if jetstream:
+            command += ["--jetstream", f"--store_dir={self.directory / 'store'}"]
         command += [f"--ports_file_dir={ports}"]
         with (self.directory / "nats.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)

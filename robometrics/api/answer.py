@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import msgspec
 
+from robometrics.api.gaps import GapRow
 from robometrics.api.grid import Grid, MetricAnswer, Piece, Range, Value
 from robometrics.api.selection import Selected
-from robometrics.api.times import to_ms
 from robometrics.errors import BadRequestError
 from robometrics.schema import NS_PER_SECOND
 from robometrics.store import RESOLUTIONS, Series, Store, Window
 from robometrics.store.fold import MetricStats
+from robometrics.times import to_ms
 
 RAW_SAMPLES_MAX = 50_000
 RAW_VALUES_MAX = 500_000
@@ -40,6 +41,8 @@ class SeriesAnswer(msgspec.Struct, kw_only=True):
     """Milliseconds since the Unix epoch: of a sample, or of the start of a step."""
 
     metrics: dict[str, MetricAnswer]
+    gaps: list[GapRow] = []
+    """What is known to be missing in the range, the latest hundred."""
 
 
 async def exact(

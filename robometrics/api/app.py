@@ -16,13 +16,17 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 
 from robometrics import __version__
+from robometrics.api.completeness import CompletenessController
+from robometrics.api.exposition import exposition
 from robometrics.api.fleet import FleetController
 from robometrics.api.health import Consumers, HealthController, Watched
 from robometrics.api.hub import Hub
 from robometrics.api.live import live
 from robometrics.api.page import page_routes
+from robometrics.api.pipeline import Gauges, pipeline
 from robometrics.api.problems import EXCEPTION_HANDLERS
 from robometrics.api.query import QueryController
+from robometrics.api.verify import answering
 from robometrics.broker import Link
 from robometrics.errors import SettingsError
 from robometrics.store import Store
@@ -46,20 +50,25 @@ def make_app(link: Link, store: Store, watched: Sequence[Watched] = ()) -> Lites
         "link": link,
         "store": store,
         "hub": hub,
+        "gauges": Gauges(link, store),
         "consumers": Consumers(watched),
     }
     return Litestar(
         route_handlers=[
             FleetController,
             QueryController,
+            CompletenessController,
             HealthController,
             live,
+            pipeline,
+            exposition,
             *page_routes(),  # type: ignore[list-item]
         ],
         dependencies={
             name: Provide(_constant(value), sync_to_thread=False)
             for name, value in dependencies.items()
         },
+        lifespan=[lambda _: answering(link, store)],
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=OpenAPIConfig(
             title="RoboMetrics",

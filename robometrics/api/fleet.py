@@ -11,10 +11,10 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from robometrics.api.problems import RESPONSES
-from robometrics.api.times import to_ms
 from robometrics.errors import NotFoundError
 from robometrics.store import HostRow, ProcessRow, RunRow, Store
 from robometrics.store.fleet import process_key
+from robometrics.times import to_ms
 
 LIVE_SECONDS = 15
 """A host seen within this time is live: batches are noted every five seconds, and
@@ -40,6 +40,12 @@ class Host(msgspec.Struct, kw_only=True):
     last_seen_ms: float
     process_count: int
     """Processes ever registered on it."""
+
+    outbox_messages: int | None
+    """Messages it took that the broker had not acknowledged, as it last said."""
+
+    clock_offset_ms: float | None
+    """Its clock minus the server's, as it last measured."""
 
 
 class Process(msgspec.Struct, kw_only=True):
@@ -151,6 +157,20 @@ async def require_host(store: Store, host: str) -> None:
         raise NotFoundError(f"no host {host!r}; /api/v1/hosts lists them")
 
 
+async def require_process(store: Store, host: str, process: str) -> ProcessRow:
+    """Return the row of *process* on *host*.
+
+    Raises:
+        NotFoundError: It never registered there.
+    """
+    row = await store.fleet.process(host, process)
+    if row is None:
+        raise NotFoundError(
+            f"no process {process[:100]!r} on {host!r}; /api/v1/processes lists them"
+        )
+    return row
+
+
 def _slot_ms(slot: int) -> float:
     return float(slot * _MS_PER_SECOND)
 
@@ -168,6 +188,8 @@ def _host(row: HostRow, now: float) -> Host:
         first_seen_ms=_slot_ms(row.first_slot),
         last_seen_ms=_slot_ms(row.last_slot),
         process_count=row.process_count,
+        outbox_messages=row.outbox_messages,
+        clock_offset_ms=_ms(row.clock_offset_ns),
     )
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
 from robometrics.api.selection import Selected
-from robometrics.api.times import to_ms
 from robometrics.schema import NS_PER_SECOND
+from robometrics.times import to_ms
 
 Value = int | float | None
+TimeText = Annotated[str, msgspec.Meta(max_length=64)]
 
 
 class MetricAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
 from robometrics import __version__
+from robometrics.api.pipeline import Gauges, Outcome, StreamState, stream_state
 from robometrics.broker import Link
-from robometrics.errors import RetryLaterError
-from robometrics.store import Store
+
+STREAM_FULL_PERCENT = 90
 
 
 class Watched(Protocol):
@@ -50,11 +52,18 @@ class Part(msgspec.Struct, kw_only=True):
     discarded: int | None = None
     """Messages it set aside as dead letters since its start."""
 
+    pending: int | None = None
+    """Messages that all copies of a consumer have not stored yet."""
+
+    stream: StreamState | None = None
+
 
 class Readiness(msgspec.Struct, kw_only=True):
     """All parts, by name."""
 
-    status: str
+    status: Literal["ok", "degraded", "unavailable"]
+    """``degraded``: it works, but not for long; a part says why, and what to do."""
+
     parts: dict[str, Part]
 
 
@@ -73,26 +82,38 @@ class HealthController(Controller):
     async def ready(
         self,
         link: NamedDependency[Link],
-        store: NamedDependency[Store],
+        gauges: NamedDependency[Gauges],
         consumers: NamedDependency[Consumers],
     ) -> Response[Readiness]:
         """Return 200 if broker, database and consumers work, else 503 and why."""
-        parts = {"broker": _broker(link), "database": await _database(store)}
+        found, problem = await asyncio.gather(gauges.read(), gauges.ping_database())
+        parts = {
+            "broker": _broker(link),
+            "database": Part(ok=not problem, problem=problem),
+            "stream": _stream(found),
+        }
         for each in consumers.watched:
             parts[each.name] = Part(
                 ok=not each.problem,
                 problem=each.problem,
                 absorbed=each.absorbed,
                 discarded=each.discarded,
+                pending=_pending(found, each.name),
             )
-        ok = _all_ok(parts)
-        status = HTTPStatus.OK if ok else HTTPStatus.SERVICE_UNAVAILABLE
-        answer = Readiness(status="ok" if ok else "unavailable", parts=parts)
-        return Response(answer, status_code=status)
+        answer = Readiness(status=_status(parts), parts=parts)
+        if answer.status == "unavailable":
+            return Response(answer, status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+        return Response(answer, status_code=HTTPStatus.OK)
 
 
-def _all_ok(parts: Mapping[str, Part]) -> bool:
-    return all(part.ok for part in parts.values())
+def _status(
+    parts: Mapping[str, Part],
+) -> Literal["ok", "degraded", "unavailable"]:
+    broken = [part for part in parts.values() if not part.ok]
+    if not broken:
+        return "ok"
+    # A full stream is no reason to take the page away from those who look why.
+    return "degraded" if all(part.stream for part in broken) else "unavailable"
 
 
 def _broker(link: Link) -> Part:
@@ -101,9 +122,25 @@ def _broker(link: Link) -> Part:
     return Part(ok=False, problem=link.last_error or "not connected yet")
 
 
-async def _database(store: Store) -> Part:
-    try:
-        await store.ping()
-    except RetryLaterError as exc:
-        return Part(ok=False, problem=str(exc))
-    return Part(ok=True)
+def _stream(found: Outcome) -> Part:
+    if found.depth is None:
+        return Part(ok=False, problem=found.stream_problem)
+    state = stream_state(found.depth.stream)
+    problem = fill_problem(state.percent_full)
+    return Part(ok=not problem, problem=problem, stream=state)
+
+
+def fill_problem(percent_full: float) -> str:
+    """Return what is wrong with a stream so full, and what to do; empty if nothing."""
+    if percent_full < STREAM_FULL_PERCENT:
+        return ""
+    return (
+        f"the stream is {percent_full:.0f} % full, and at 100 % the hosts must hold "
+        "what they measure: see why the consumers are behind, run more copies of "
+        "them, or raise --stream-max-bytes"
+    )
+
+
+def _pending(found: Outcome, name: str) -> int | None:
+    durable = found.depth.durables.get(name) if found.depth else None
+    return durable.pending + durable.ack_pending if durable else None

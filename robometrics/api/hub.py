@@ -60,21 +60,21 @@ class Viewer:
 
     def __init__(self, queue_frames_max: int = QUEUE_FRAMES_MAX) -> None:
         self.wanted: frozenset[Series] = frozenset()
-        self.dropped_total = 0
         self._frames: deque[Frame] = deque()
         self._frames_max = queue_frames_max
         self._dropped: dict[Series, Missed] = {}
         self._late: dict[Series, Missed] = {}
         self._arrived = asyncio.Event()
 
-    def offer(self, frame: Frame) -> None:
-        """Queue *frame*; make room by dropping the oldest."""
+    def offer(self, frame: Frame) -> int:
+        """Queue *frame*; return how many of the oldest had to go for it."""
+        dropped = 0
         if len(self._frames) >= self._frames_max:
-            lost = self._frames.popleft()
-            self.dropped_total += 1
-            _note(self._dropped, lost)
+            _note(self._dropped, self._frames.popleft())
+            dropped = 1
         self._frames.append(frame)
         self._arrived.set()
+        return dropped
 
     def tell_late(self, frame: Frame) -> None:
         """Note that an older batch arrived, after younger ones were shown."""
@@ -102,6 +102,7 @@ class _Feed:
     def __init__(self) -> None:
         self.subscription: Subscription | None = None
         self.viewers: set[Viewer] = set()
+        self.frames_dropped_total = 0
         self._newest: dict[tuple[Series, str, int], int] = {}
         self._seen: OrderedDict[tuple[Series, str, int, int], None] = OrderedDict()
 
@@ -125,7 +126,7 @@ class _Feed:
                 if is_late:
                     viewer.tell_late(frame)
                 else:
-                    viewer.offer(frame)
+                    self.frames_dropped_total += viewer.offer(frame)
 
     def _is_new(self, frame: Frame) -> bool:
         """Tell a new batch from one that the worker had to publish again."""
@@ -150,11 +151,18 @@ class Hub:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._feeds: dict[str, _Feed] = {}
+        self._dropped_of_ended_feeds = 0
         self._lock = asyncio.Lock()
 
     @property
     def viewers(self) -> int:
         return len(set().union(*(feed.viewers for feed in self._feeds.values())))
+
+    @property
+    def frames_dropped_total(self) -> int:
+        """Batches not sent to viewers who read too slowly."""
+        dropped = sum(feed.frames_dropped_total for feed in self._feeds.values())
+        return self._dropped_of_ended_feeds + dropped
 
     async def watch(self, viewer: Viewer, wanted: Iterable[Series]) -> None:
         """Send *viewer* the live batches of *wanted*, and of nothing else."""
@@ -185,6 +193,7 @@ class Hub:
         feed.viewers.discard(viewer)
         if not feed.viewers:
             del self._feeds[host]
+            self._dropped_of_ended_feeds += feed.frames_dropped_total
             if feed.subscription is not None:
                 await self._link.unsubscribe(feed.subscription)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Literal
 
 import msgspec
@@ -13,18 +12,17 @@ from litestar.params import QueryParameter
 
 from robometrics import metrics
 from robometrics.api.answer import SeriesAnswer, exact, on_grid
-from robometrics.api.fleet import require_host
-from robometrics.api.grid import Range
+from robometrics.api.fleet import require_host, require_process
+from robometrics.api.gaps import GAPS_READ_MAX, gap_rows
+from robometrics.api.grid import Range, TimeText
 from robometrics.api.problems import RESPONSES
 from robometrics.api.selection import select
-from robometrics.api.times import parse_time, to_ms
-from robometrics.errors import BadRequestError, NotFoundError
+from robometrics.errors import BadRequestError
 from robometrics.schema import NS_PER_SECOND
 from robometrics.store import Series, Store
+from robometrics.times import parse_range, to_ms
 
 RANGE_MAX_NS = 3_660 * 86_400 * NS_PER_SECOND
-
-_Time = Annotated[str, msgspec.Meta(max_length=64)]
 
 
 class MetricRow(msgspec.Struct, kw_only=True):
@@ -105,14 +103,16 @@ class QueryController(Controller):
             ),
         ] = None,
         from_: Annotated[
-            _Time,
+            TimeText,
             QueryParameter(
                 name="from",
                 description="now, -15m, seconds since 1970, or ISO 8601",
                 examples=[Example(value="-15m")],
             ),
         ] = "-15m",
-        to: Annotated[_Time, QueryParameter(examples=[Example(value="now")])] = "now",
+        to: Annotated[
+            TimeText, QueryParameter(examples=[Example(value="now")])
+        ] = "now",
         max_points: Annotated[
             int,
             QueryParameter(
@@ -140,17 +140,16 @@ class QueryController(Controller):
                 answers += await exact(store, series, selected, span)
             else:
                 answers.append(await on_grid(store, series, selected, span))
+        gaps = await store.gaps.read(host, *span.slots(), limit=GAPS_READ_MAX)
+        for found in answers:
+            found.gaps = gap_rows(gaps, found.kind, found.process or "", found.run)
         return Answer(
             from_ms=to_ms(span.start_ns), to_ms=to_ms(span.stop_ns), series=answers
         )
 
 
 def _range(start: str, stop: str, max_points: int) -> Range:
-    now_ns = time.time_ns()
-    start_ns = parse_time("from", start, now_ns)
-    stop_ns = parse_time("to", stop, now_ns)
-    if stop_ns <= start_ns:
-        raise BadRequestError("from", f"{start!r} does not lie before to={stop!r}")
+    start_ns, stop_ns = parse_range("from", start, "to", stop)
     if stop_ns - start_ns > RANGE_MAX_NS:
         raise BadRequestError("from", "the range is longer than ten years")
     return Range(start_ns, stop_ns, max_points)
@@ -159,10 +158,6 @@ def _range(start: str, stop: str, max_points: int) -> Range:
 async def _series(store: Store, host: str, names: list[str] | None) -> list[Series]:
     if not names:
         return [Series(host, "host", "")]
-    known = {row.process for row in await store.fleet.processes(host)}
     for name in names:
-        if name not in known:
-            raise NotFoundError(
-                f"no process {name[:100]!r} on {host!r}; /api/v1/processes lists them"
-            )
+        await require_process(store, host, name)
     return [Series(host, "process", name) for name in dict.fromkeys(names)]

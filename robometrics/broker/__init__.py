@@ -1,23 +1,41 @@
 """The broker: the only package that imports ``nats``.
 
-``link`` keeps a connection alive, ``publisher`` publishes with acknowledgement,
-``consumer`` fetches from a shared durable, ``provisioning`` creates stream and
-durables.
+``link`` keeps a connection alive, ``ask`` does without one, ``publisher`` publishes
+with acknowledgement, ``consumer`` fetches from a shared durable, ``provisioning``
+creates durables and stream. ``progress`` tells how far the durables are, ``depth`` how
+much waits, ``advisories`` what the broker gave up, ``inspection`` whether all is as
+wanted.
 """
 
+from robometrics.broker.advisories import Advisories, GivenUp, decode_advisory
+from robometrics.broker.ask import ask_once
 from robometrics.broker.consumer import Delivery, Puller
-from robometrics.broker.link import Link, Message, Subscription, ask_once, open_link
+from robometrics.broker.depth import Depth, DurableDepth, StreamDepth, measure_depth
+from robometrics.broker.inspection import BrokerState, inspect_broker
+from robometrics.broker.link import Link, Message, Subscription, open_link
+from robometrics.broker.progress import last_sequence, unacknowledged
 from robometrics.broker.provisioning import provision
 from robometrics.broker.publisher import AckedPublisher
 
 __all__ = [
     "AckedPublisher",
+    "Advisories",
+    "BrokerState",
     "Delivery",
+    "Depth",
+    "DurableDepth",
+    "GivenUp",
     "Link",
     "Message",
     "Puller",
+    "StreamDepth",
     "Subscription",
     "ask_once",
+    "decode_advisory",
+    "inspect_broker",
+    "last_sequence",
+    "measure_depth",
     "open_link",
     "provision",
+    "unacknowledged",
 ]

@@ -27,6 +27,11 @@ class Delivery:
         self.stream_sequence = metadata.sequence.stream
         self.attempts = metadata.num_delivered or 1
 
+    @property
+    def is_done(self) -> bool:
+        """Whether it was acknowledged, terminated or handed back."""
+        return self._message.is_acked
+
     async def ack(self) -> None:
         """It is stored: never deliver it again. A lost ack means redelivery."""
         try:
@@ -42,19 +47,31 @@ class Delivery:
             raise RetryLaterError(f"not terminated: {exc!r}") from exc
 
     async def retry(self) -> None:
-        """Deliver it again, a little later."""
+        """Deliver it again, a little later, unless it is done."""
+        if self.is_done:
+            return
         try:
             await self._message.nak(delay=RETRY_SECONDS)
         except DOWN_ERRORS as exc:
             raise RetryLaterError(f"not handed back: {exc!r}") from exc
 
+    async def in_progress(self) -> None:
+        """Give it to nobody else yet, unless it is done."""
+        if self.is_done:
+            return
+        try:
+            await self._message.in_progress()
+        except DOWN_ERRORS as exc:
+            raise RetryLaterError(f"not told to wait: {exc!r}") from exc
+
 
 class Puller:
     """Fetches from one durable; binds anew after every trouble."""
 
-    def __init__(self, link: Link, durable: str) -> None:
+    def __init__(self, link: Link, durable: str, stream: str = STREAM) -> None:
         self._link = link
-        self._durable = durable
+        self._stream = stream
+        self.durable = durable
         self._bound: JetStreamContext.PullSubscription | None = None
         self._client: object | None = None
 
@@ -68,7 +85,7 @@ class Puller:
         try:
             if self._bound is None or self._client is not client:
                 self._bound = await client.jetstream().pull_subscribe_bind(
-                    self._durable, STREAM
+                    self.durable, self._stream
                 )
                 self._client = client
             messages = await self._bound.fetch(count, timeout=FETCH_SECONDS)
@@ -79,7 +96,7 @@ class Puller:
                 return []
             self._bound = None
             raise RetryLaterError(
-                f"cannot fetch from {self._durable} of {STREAM}: {exc!r}"
+                f"cannot fetch from {self.durable} of {self._stream}: {exc!r}"
             ) from exc
         return [Delivery(message) for message in messages]
 
@@ -93,10 +110,10 @@ class Puller:
             info = (
                 await self._link.require_client()
                 .jetstream()
-                .consumer_info(STREAM, self._durable)
+                .consumer_info(self._stream, self.durable)
             )
         except (*DOWN_ERRORS, APIError) as exc:
-            raise RetryLaterError(f"no info of {self._durable}: {exc!r}") from exc
+            raise RetryLaterError(f"no info of {self.durable}: {exc!r}") from exc
         return (info.num_pending or 0) + (info.num_ack_pending or 0)
 
 

@@ -15,13 +15,13 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as ClientSubscription
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
+from robometrics.broker.client import LastingClient
 from robometrics.errors import RetryLaterError
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ ECHO_EVERY_SECONDS = 5.0
 ECHO_WITHIN_SECONDS = 4.0
 LAST_RETRY_SECONDS = 1.0
 REBUILD_SECONDS = 60.0
+CANCEL_AGAIN_SECONDS = 0.1
 DOWN_ERRORS = (NatsError, OSError, TimeoutError, asyncio.TimeoutError, EOFError)
 """What any call on a client may raise while the server is away."""
 
@@ -37,32 +38,22 @@ Message = Msg
 Handler = Callable[[Msg], Awaitable[None]]
 
 
-class _Client(Client):
-    """nats-py's client, but one hostile subject does not end its read loop.
-
-    A server passes any bytes as a subject; nats-py expects UTF-8, and would go deaf.
-    """
-
-    def _build_message(
-        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Any
-    ) -> Msg:
-        readable = subject.decode(errors="backslashreplace").encode()
-        message: Msg = super()._build_message(sid, readable, reply, data, headers)
-        return message
-
-
 class Subscription:
     """One subject of a ``Link``; made anew on every new client."""
 
-    def __init__(self, subject: str, handler: Handler, pending_messages: int) -> None:
+    def __init__(
+        self, subject: str, handler: Handler, pending_messages: int, group: str
+    ) -> None:
         self.subject = subject
         self.handler = handler
+        self.group = group
         self.pending_messages = pending_messages
         self.active: ClientSubscription | None = None
 
     async def attach(self, client: Client) -> None:
         self.active = await client.subscribe(
             self.subject,
+            queue=self.group,
             cb=self.handler,
             pending_msgs_limit=self.pending_messages,
             pending_bytes_limit=64 * 1024 * 1024,
@@ -108,13 +99,19 @@ class Link:
         return self.client
 
     async def subscribe(
-        self, subject: str, handler: Handler, *, pending_messages: int = 65_536
+        self,
+        subject: str,
+        handler: Handler,
+        *,
+        pending_messages: int = 65_536,
+        group: str = "",
     ) -> Subscription:
         """Call *handler* for every message on *subject*, across reconnects.
 
-        *handler* must only enqueue: nats-py drops what piles up behind it.
+        Of the members of a *group* one gets each message. *handler* must only enqueue:
+        nats-py drops what piles up behind it.
         """
-        subscription = Subscription(subject, handler, pending_messages)
+        subscription = Subscription(subject, handler, pending_messages, group)
         self._subscriptions.add(subscription)
         if self.client is not None and not self.client.is_closed:  # it may reconnect
             with contextlib.suppress(*DOWN_ERRORS):
@@ -144,6 +141,29 @@ class Link:
             raise RetryLaterError(f"no reply on {subject}: {exc!r}") from exc
         return reply.data
 
+    async def gather(self, subject: str, data: bytes, *, seconds: float) -> list[bytes]:
+        """Ask everybody who listens on *subject*; return what came within *seconds*.
+
+        Raises:
+            RetryLaterError: Not connected.
+        """
+        replies: list[bytes] = []
+
+        async def note(message: Msg) -> None:
+            if message.data:  # empty: nobody listens
+                replies.append(message.data)
+
+        inbox = f"{self.inbox}.all.{random.getrandbits(64):x}"
+        subscription = await self.subscribe(inbox, note)
+        try:
+            await self.require_client().publish(subject, data, reply=inbox)
+            await asyncio.sleep(seconds)
+        except DOWN_ERRORS as exc:
+            raise RetryLaterError(f"cannot ask on {subject}: {exc!r}") from exc
+        finally:
+            await self.unsubscribe(subscription)
+        return replies
+
     async def supervise(self) -> None:
         """Connect and stay connected until cancelled."""
         try:
@@ -162,8 +182,8 @@ class Link:
 
     async def _serve_one_client(self) -> None:
         self._attempt = 0
-        client = _Client()
-        await client.connect(
+        client = LastingClient()
+        connecting = client.connect(
             self.url.split(","),
             name=self.name,
             inbox_prefix=self.inbox.encode(),
@@ -178,6 +198,11 @@ class Link:
             reconnected_cb=self._on_reconnected,
             closed_cb=self._on_closed,
         )
+        try:
+            await connecting
+        except BaseException:
+            client.drop_transport()
+            raise
         self.client = client
         for subscription in list(self._subscriptions):
             await subscription.attach(client)
@@ -269,41 +294,7 @@ async def open_link(url: str, name: str) -> AsyncIterator[Link]:
     try:
         yield link
     finally:
-        supervisor.cancel()
-        await asyncio.gather(supervisor, return_exceptions=True)
-
-
-async def ask_once(
-    url: str, subjects: list[str], data: bytes, *, timeout_seconds: float
-) -> bytes | None:
-    """Connect, ask on each of *subjects* until somebody answers, and disconnect.
-
-    Returns:
-        The reply, or ``None`` if there is no broker or nobody listens.
-    """
-
-    async def ignore(_: Exception) -> None:
-        return None
-
-    client = None
-    try:
-        client = await nats.connect(
-            url.split(","),
-            allow_reconnect=False,
-            connect_timeout=timeout_seconds,
-            # nats-py tries a refusing server this often even so, by default for minutes
-            max_reconnect_attempts=1,
-            reconnect_time_wait=0.01,
-            error_cb=ignore,
-        )
-        for subject in subjects:
-            with contextlib.suppress(NoRespondersError):
-                reply = await client.request(subject, data, timeout=timeout_seconds)
-                return bytes(reply.data)
-    except DOWN_ERRORS as exc:
-        log.debug("no answer by way of %s: %r", url, exc)
-    finally:
-        if client is not None:
-            with contextlib.suppress(*DOWN_ERRORS):
-                await client.close()
-    return None
+        # Again and again: on Python 3.11 a connect that is just done swallows it.
+        while not supervisor.done():
+            supervisor.cancel()
+            await asyncio.wait([supervisor], timeout=CANCEL_AGAIN_SECONDS)

@@ -28,7 +28,16 @@ from robometrics.schema import MESSAGE_BYTES_MAX
 log = logging.getLogger(__name__)
 
 STREAM = "ROBOMETRICS"
+ADVISORIES = "ROBOMETRICS_ADVISORIES"
+ADVISORIES_DURABLE = "abandoned"
+MAX_DELIVER = 100
+"""A backstop: consumers set poison aside after twenty."""
+
 _NOT_YET = f"{subjects.PREFIX}.provisioning"
+ACK_WITHIN_SECONDS = 30
+"""What a killed consumer held, or a dead broker had sent, is delivered again then. A
+write that takes longer is repeated, which changes nothing."""
+
 _HEADERS_BYTES_MAX = 1024
 _NAME_IN_USE = 10058  # by a stream of another configuration
 
@@ -60,12 +69,36 @@ def consumer_configs() -> list[ConsumerConfig]:
             durable_name=durable,
             filter_subjects=wanted,
             ack_policy=AckPolicy.EXPLICIT,
-            ack_wait=60,
-            max_deliver=-1,
+            ack_wait=ACK_WITHIN_SECONDS,
+            max_deliver=MAX_DELIVER,
             max_ack_pending=50_000,
         )
         for durable, wanted in filters.items()
     ]
+
+
+def advisories_config(*, replicas: int) -> StreamConfig:
+    """Return the stream that remembers which messages the broker gave up."""
+    return StreamConfig(
+        name=ADVISORIES,
+        description="Messages that a durable was given too often; see dead letters",
+        subjects=[f"$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.{STREAM}.*"],
+        storage=StorageType.FILE,
+        retention=RetentionPolicy.LIMITS,
+        discard=DiscardPolicy.OLD,
+        max_bytes=4 << 20,
+        max_age=30 * 86_400,
+        num_replicas=replicas,
+    )
+
+
+def advisories_consumer_config() -> ConsumerConfig:
+    return ConsumerConfig(
+        durable_name=ADVISORIES_DURABLE,
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=60,
+        max_deliver=-1,
+    )
 
 
 async def provision(link: Link, *, max_bytes: int, replicas: int) -> None:
@@ -76,9 +109,13 @@ async def provision(link: Link, *, max_bytes: int, replicas: int) -> None:
     """
     js = link.require_client().jetstream()
     config = stream_config(max_bytes=max_bytes, replicas=replicas)
+    advisories = advisories_config(replicas=replicas)
     try:
-        if not await _exists(js):
-            await _create(js, config.evolve(subjects=[_NOT_YET]))
+        # First, so that no advisory finds nobody who remembers it.
+        await _create_if_missing(js, advisories)
+        await js.update_stream(advisories)
+        await js.add_consumer(ADVISORIES, advisories_consumer_config())
+        await _create_if_missing(js, config.evolve(subjects=[_NOT_YET]))
         for consumer in consumer_configs():
             await js.add_consumer(STREAM, consumer)
         await js.update_stream(config)
@@ -89,18 +126,20 @@ async def provision(link: Link, *, max_bytes: int, replicas: int) -> None:
         ) from exc
 
 
-async def _create(js: JetStreamContext, config: StreamConfig) -> None:
+async def _create_if_missing(js: JetStreamContext, config: StreamConfig) -> None:
+    if await _exists(js, config.name or ""):
+        return
     try:
         await js.add_stream(config)
-        log.info("created stream %s", STREAM)
+        log.info("created stream %s", config.name)
     except BadRequestError as exc:
         if exc.err_code != _NAME_IN_USE:  # else somebody beside us was faster
             raise
 
 
-async def _exists(js: JetStreamContext) -> bool:
+async def _exists(js: JetStreamContext, name: str) -> bool:
     try:
-        await js.stream_info(STREAM)
+        await js.stream_info(name)
     except NotFoundError:
         return False
     return True

@@ -42,6 +42,7 @@ class AckedPublisher:
 
     def __init__(self, link: Link, max_in_flight: int) -> None:
         self._link = link
+        self.max_in_flight = max_in_flight
         self._permits = asyncio.Semaphore(max_in_flight)
         self._pending: OrderedDict[str, tuple[float, asyncio.Future[bool]]] = (
             OrderedDict()

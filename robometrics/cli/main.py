@@ -10,7 +10,18 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from robometrics import __version__
-from robometrics.cli import processes, provision, run, services, up
+from robometrics.cli import (
+    audit,
+    dead_letters,
+    doctor,
+    processes,
+    provision,
+    report,
+    run,
+    services,
+    sync,
+    up,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog="Each option is also an environment variable (--nats-url: "
         "ROBOMETRICS_NATS_URL) and a key of the TOML file given by --config "
         '(nats_url = "nats://server:4222"). '
-        "Services: robometrics-worker, robometrics-server.",
+        "Services: robometrics-worker, robometrics-server; robometrics-sync.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=__version__)
@@ -30,7 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     run.add_parser(commands)
     processes.add_parsers(commands)
     provision.add_parser(commands)
+    audit.add_parser(commands)
+    dead_letters.add_parser(commands)
+    doctor.add_parser(commands)
     services.add_parsers(commands)
+    sync.add_parser(commands)
+    report.add_parser(commands)
     options, unknown = parser.parse_known_args(argv)
     if unknown:
         _refuse(commands.choices[options.verb], unknown[0])

@@ -6,12 +6,11 @@ import argparse
 
 from robometrics.cli.run import parse_tags
 from robometrics.cli.services import complain
+from robometrics.cli.text import printable, size
 from robometrics.errors import RoboMetricsError
 from robometrics.lib import client
-from robometrics.schema import ListRequest, Reply, Watched
+from robometrics.requests import ListRequest, Reply, Watched
 from robometrics.settings import ClientSettings, add_flags, load
-
-_KIB = 1024
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -83,25 +82,9 @@ def table(reply: Reply) -> str:
 def _row(watched: Watched) -> tuple[str, str, str, str, str]:
     cpu = "-" if watched.cpu_time_ns is None else f"{watched.cpu_time_ns / 1e9:.2f} s"
     return (
-        _printable(watched.process),
+        printable(watched.process),
         str(watched.pid),
         cpu,
-        _size(watched.memory_rss_bytes),
-        _printable(watched.command)[:80],
+        size(watched.memory_rss_bytes),
+        printable(watched.command)[:80],
     )
-
-
-def _size(size_bytes: int | None) -> str:
-    if size_bytes is None:
-        return "-"
-    size = float(size_bytes)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < _KIB:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= _KIB
-    return f"{size:.1f} TiB"
-
-
-def _printable(text: str) -> str:
-    """Return *text* without what could steer a terminal: names are not ours."""
-    return "".join(c if c.isprintable() else "?" for c in text)

@@ -16,7 +16,7 @@ from types import FrameType
 from robometrics.cli.services import complain
 from robometrics.errors import NoWorkerError, RoboMetricsError
 from robometrics.lib import client
-from robometrics.schema import Reply
+from robometrics.requests import Reply
 from robometrics.settings import ClientSettings, add_flags, load
 
 EXIT_NOT_FOUND = 127

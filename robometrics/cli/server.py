@@ -24,6 +24,8 @@ async def server(settings: ServerSettings, stop: anyio.Event) -> None:
         SettingsError: An option cannot work.
     """
     # Imported here: a consumer needs no Litestar, and the API no consumers.
+    from robometrics.consumers.abandoned import Abandoned  # noqa: PLC0415
+    from robometrics.consumers.loop import ConsumerLoop  # noqa: PLC0415
     from robometrics.consumers.persist import persist  # noqa: PLC0415
     from robometrics.consumers.rollup import rollup  # noqa: PLC0415
 
@@ -33,11 +35,13 @@ async def server(settings: ServerSettings, stop: anyio.Event) -> None:
         open_store(settings.mongo_url, settings.mongo_database) as store,
         anyio.create_task_group() as tg,
     ):
-        consumers = [
+        consumers: list[ConsumerLoop | Abandoned] = [
             make(link, store, fetch_batches=settings.fetch_batches)
             for role, make in makers.items()
             if role in settings.roles
         ]
+        if "persist" in settings.roles:
+            consumers.append(Abandoned(link, store))
         if "api" in settings.roles:
             from robometrics.api.app import make_app, serve  # noqa: PLC0415
 

@@ -55,17 +55,17 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def run_worker(options: argparse.Namespace) -> int:
     try:
-        from robometrics.publisher.worker import worker  # noqa: PLC0415  see _missing
+        from robometrics.publisher.worker import worker  # noqa: PLC0415  see missing
     except ModuleNotFoundError as exc:
-        return _missing(exc, "worker")
+        return missing(exc, "worker")
     return _run_service(worker, WorkerSettings, options)
 
 
 def run_server(options: argparse.Namespace) -> int:
     try:
-        from robometrics.cli.server import server  # noqa: PLC0415  see _missing
+        from robometrics.cli.server import server  # noqa: PLC0415  see missing
     except ModuleNotFoundError as exc:
-        return _missing(exc, "server")
+        return missing(exc, "server")
     return _run_service(server, ServerSettings, options)
 
 
@@ -84,7 +84,7 @@ def _describe(parser: argparse.ArgumentParser, settings: type[Common]) -> None:
     add_flags(parser, settings)
 
 
-def _missing(exc: ModuleNotFoundError, extra: str) -> int:
+def missing(exc: ModuleNotFoundError, extra: str) -> int:
     """Say which extra brings what the small base install leaves out."""
     return complain(f"{exc.name} is missing: pip install 'robometrics[{extra}]'")
 

@@ -9,12 +9,7 @@ import msgspec
 from robometrics import subjects
 from robometrics.broker import Delivery
 from robometrics.errors import DiscardMessageError, InvalidNameError
-from robometrics.schema import (
-    AnyBatch,
-    Event,
-    decode_batch,
-    decode_event,
-)
+from robometrics.schema import AnyBatch, Event, Tally, decode_batch, decode_note
 from robometrics.store import DeadLetter
 
 _EVENTS = subjects.EVENTS.removesuffix(">")
@@ -25,7 +20,8 @@ class Intake(msgspec.Struct):
 
     batches: list[tuple[Delivery, AnyBatch]] = []
     events: list[tuple[Delivery, Event]] = []
-    unreadable: list[tuple[Delivery, str]] = []
+    tallies: list[tuple[Delivery, Tally]] = []
+    unreadable: dict[Delivery, str] = {}
     """With the reason."""
 
 
@@ -35,17 +31,20 @@ def read_all(deliveries: Iterable[Delivery]) -> Intake:
     for delivery in deliveries:
         try:
             if delivery.subject.startswith(_EVENTS):
-                event = decode_event(delivery.data)
-                _check_subject(delivery.subject, subjects.events(event.host))
-                _check_event(event)
-                intake.events.append((delivery, event))
+                note = decode_note(delivery.data)
+                _check_subject(delivery.subject, subjects.events(note.host))
+                if isinstance(note, Tally):
+                    intake.tallies.append((delivery, note))
+                else:
+                    _check_event(note)
+                    intake.events.append((delivery, note))
             else:
                 batch = decode_batch(delivery.data)
                 expected = subjects.samples(batch.host, batch.kind, batch.name)
                 _check_subject(delivery.subject, expected)
                 intake.batches.append((delivery, batch))
         except (DiscardMessageError, InvalidNameError) as exc:
-            intake.unreadable.append((delivery, str(exc)))
+            intake.unreadable[delivery] = str(exc)
     return intake
 
 

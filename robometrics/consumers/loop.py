@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
 
 import anyio
 
 from robometrics.broker import Delivery, Link, Puller
 from robometrics.consumers.intake import Intake, dead_letter, read_all
+from robometrics.consumers.quarantine import Quarantine, is_suspect
 from robometrics.errors import RetryLaterError
 from robometrics.service import wait_or_stop
 from robometrics.store import Store
@@ -19,6 +24,9 @@ Absorb = Callable[[Intake], Awaitable[dict[Delivery, str]]]
 """Stores an intake; returns what the database will never take, with the reason."""
 
 RETRY_SECONDS = 1.0
+FIRST_DELAY_SECONDS = 0.25
+LAST_DELAY_SECONDS = 5.0
+REMIND_SECONDS = 10.0  # the durables wait 30 s for an acknowledgement
 
 
 class ConsumerLoop:
@@ -53,16 +61,65 @@ class ConsumerLoop:
     async def run(self, stop: anyio.Event) -> None:
         """Consume until *stop*; what was fetched by then is finished."""
         while not stop.is_set():
-            deliveries: list[Delivery] = []
             try:
                 deliveries = await self._fetch(stop)
-                if deliveries:
-                    await self._take_in(deliveries)
-                self._note("")
             except RetryLaterError as exc:
                 self._note(str(exc))
-                await self._hand_back(deliveries)
                 await wait_or_stop(stop, RETRY_SECONDS)
+                continue
+            if deliveries:
+                await self._finish(deliveries, stop)
+            else:
+                self._note("")
+
+    async def _finish(self, deliveries: Sequence[Delivery], stop: anyio.Event) -> None:
+        """Take *deliveries* in, however long it takes; hand back the rest at *stop*.
+
+        Nothing is handed back only because the database is away: how often a message
+        was delivered then tells how many consumers died with it.
+        """
+        suspects = [each for each in deliveries if is_suspect(each)]
+        others = [each for each in deliveries if not is_suspect(each)]
+        quarantine = Quarantine(self._puller, self._store.trials, suspects)
+        steps: list[Callable[[], Awaitable[None]]] = []
+        if others:
+            steps.append(partial(self._take_in, others))
+        if suspects:
+            steps.append(partial(quarantine.take_in, self._take_in))
+        async with anyio.create_task_group() as tg:
+            tg.start_soon(self._remind, deliveries)
+            for step in steps:
+                if not await self._keep_trying(step, stop):
+                    await _hand_back(deliveries)
+                    break
+            tg.cancel_scope.cancel()
+
+    async def _keep_trying(
+        self, step: Callable[[], Awaitable[None]], stop: anyio.Event
+    ) -> bool:
+        """Return whether *step* was done; if not, it is time to stop."""
+        delay_seconds = FIRST_DELAY_SECONDS
+        while True:
+            try:
+                await step()
+            except RetryLaterError as exc:
+                self._note(str(exc))
+            else:
+                self._note("")
+                return True
+            # Shorter for some: consumers that wait for one database must not return
+            # to it in step.
+            if await wait_or_stop(stop, delay_seconds * random.uniform(0.5, 1)):  # noqa: S311
+                return False
+            delay_seconds = min(2 * delay_seconds, LAST_DELAY_SECONDS)
+
+    async def _remind(self, deliveries: Sequence[Delivery]) -> None:
+        """Keep the broker from giving *deliveries* to others meanwhile."""
+        while True:
+            await anyio.sleep(REMIND_SECONDS)
+            with contextlib.suppress(RetryLaterError):
+                for delivery in deliveries:
+                    await delivery.in_progress()
 
     async def _fetch(self, stop: anyio.Event) -> list[Delivery]:
         """Fetch once; while lingering, gather more so that groups get larger."""
@@ -80,9 +137,19 @@ class ConsumerLoop:
                 break  # what is here can be stored all the same
         return deliveries
 
-    async def _take_in(self, deliveries: Sequence[Delivery]) -> None:
-        intake = read_all(deliveries)
-        refused = dict(intake.unreadable)
+    async def _take_in(
+        self,
+        deliveries: Sequence[Delivery],
+        hopeless: Mapping[Delivery, str] = MappingProxyType({}),
+    ) -> None:
+        """Store and acknowledge *deliveries*; do not even read the *hopeless*.
+
+        Raises:
+            RetryLaterError: Some may not be stored; take them in again.
+        """
+        deliveries = [each for each in deliveries if not each.is_done]
+        intake = read_all(each for each in deliveries if each not in hopeless)
+        refused = {**hopeless, **intake.unreadable}
         try:
             refused |= await self._absorb(intake)
         except RetryLaterError:
@@ -101,25 +168,20 @@ class ConsumerLoop:
             [dead_letter(self.name, *entry) for entry in refused.items()]
         )
         for delivery in deliveries:
-            if delivery in refused:
-                log.warning(
-                    "%s: discarded %s: %s",
-                    self.name,
-                    delivery.subject,
-                    refused[delivery],
-                )
-                await delivery.term()
-            else:
-                await delivery.ack()
+            # It is stored. A lost answer means that it comes again, and finds itself.
+            with contextlib.suppress(RetryLaterError):
+                if delivery in refused:
+                    log.warning(
+                        "%s: discarded %r: %s",
+                        self.name,
+                        delivery.subject,
+                        refused[delivery],
+                    )
+                    await delivery.term()
+                else:
+                    await delivery.ack()
         self.discarded += len(refused)
         self.absorbed += len(deliveries) - len(refused)
-
-    async def _hand_back(self, deliveries: Sequence[Delivery]) -> None:
-        for delivery in deliveries:
-            try:
-                await delivery.retry()
-            except RetryLaterError:
-                continue  # acknowledged already, or delivered again after ack_wait
 
     def _note(self, problem: str) -> None:
         if problem and problem != self.problem:
@@ -127,3 +189,9 @@ class ConsumerLoop:
         elif self.problem and not problem:
             log.info("%s: working again", self.name)
         self.problem = problem
+
+
+async def _hand_back(deliveries: Sequence[Delivery]) -> None:
+    for delivery in deliveries:
+        with contextlib.suppress(RetryLaterError):  # then ack_wait hands it back
+            await delivery.retry()

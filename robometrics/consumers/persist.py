@@ -1,4 +1,4 @@
-"""persist: each batch becomes one document, each event one row."""
+"""persist: each batch becomes one document, each event and each tally too."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def persist(link: Link, store: Store, *, fetch_batches: int) -> ConsumerLoop:
             refused = await store.batches.insert(batches)
             await store.fleet.see(batches)
         await store.fleet.record([event for _, event in intake.events])
+        await store.tallies.insert([tally for _, tally in intake.tallies])
         return {
             intake.batches[index][0]: reason
             for index, reason in sorted(refused.items())

@@ -13,6 +13,8 @@ from pathlib import Path
 import anyio
 from anyio.abc import Process
 
+from robometrics.service import wait_or_stop
+
 _LOG_BYTES_MAX = 16 << 20
 _TAIL_BYTES = 1_500
 _FIRST_RESTART_SECONDS = 0.1
@@ -67,6 +69,17 @@ class Child:
         if waiting.cancelled_caught:
             self._say(f"{self.name} does not stop: killing it")
             self.kill()
+
+    async def stops_within(self, seconds: float) -> bool:
+        """Wait *seconds*, less if it is asked to stop; return whether it is."""
+        return await wait_or_stop(self._stopping, seconds)
+
+    def restart(self, why: str) -> None:
+        """Ask the program to end, so that it is started again."""
+        self._say(f"{self.name} {why}")
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.terminate()
 
     def kill(self) -> None:
         if self._process is not None and self._process.returncode is None:

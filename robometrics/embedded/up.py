@@ -13,9 +13,10 @@ import sys
 import urllib.error
 import urllib.request
 import webbrowser
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import anyio
 
@@ -23,6 +24,8 @@ from robometrics import runtime
 from robometrics.broker import open_link
 from robometrics.embedded import binaries
 from robometrics.embedded.children import Child
+from robometrics.embedded.nats_config import write_nats_config
+from robometrics.embedded.stuck import mend_when_stuck
 from robometrics.errors import RetryLaterError, SettingsError
 from robometrics.settings import UpSettings, to_flags
 from robometrics.store import open_store
@@ -58,6 +61,8 @@ async def up(settings: UpSettings, stop: anyio.Event) -> None:
             async with anyio.create_task_group() as tg:
                 for child in plan.children:
                     tg.start_soon(child.keep_running)
+                for guard in plan.guards:
+                    tg.start_soon(guard)
                 if await plan.wait_ready(stop):
                     runtime.announce(plan.running())
                     say(f"ready: {plan.api_url}")
@@ -88,6 +93,7 @@ class _Plan:
                 f"cannot write to {folder}: {exc}; use --data-dir"
             ) from exc
         self.children: list[Child] = []
+        self.guards: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._checks: list[tuple[str, Check]] = []
         python = [sys.executable, "-m", "robometrics"]
 
@@ -95,9 +101,15 @@ class _Plan:
         if not self.nats_url:
             port = _port(NATS_PORT)
             self.nats_url = f"nats://127.0.0.1:{port}"
-            config = _write_nats_config(folder, port)
+            monitor_port = _port(0)
+            config = write_nats_config(folder, port, monitor_port)
             command = [str(binaries.nats_server()), "--config", str(config)]
-            self.children.append(Child("nats-server", command, logs, say))
+            broker = Child("nats-server", command, logs, say)
+            self.children.append(broker)
+            health_url = f"http://127.0.0.1:{monitor_port}/healthz"
+            self.guards.append(
+                partial(mend_when_stuck, broker, health_url, folder / "nats")
+            )
         self._checks.append(("nats-server", self._broker_answers))
 
         self.mongo_url = settings.mongo_url
@@ -118,7 +130,8 @@ class _Plan:
         self._checks.append(("server", self._server_is_ready))
 
         worker = [*python, "worker", f"--nats-url={self.nats_url}"]
-        worker += [f"--data-dir={folder / 'worker'}"]
+        self._worker_dir = folder / "worker"
+        worker += [f"--data-dir={self._worker_dir}"]
         worker += to_flags(
             settings, ["host", "socket_path", "interval_seconds", "log_level"]
         )
@@ -135,6 +148,7 @@ class _Plan:
             api_url=self.api_url,
             socket_path=self._settings.socket_path,
             host=self._settings.host,
+            worker_dir=str(self._worker_dir),
         )
 
     async def wait_ready(self, stop: anyio.Event) -> bool:
@@ -214,27 +228,6 @@ def _port(wanted: int, bind: str = "127.0.0.1") -> int:
             else:
                 return int(probe.getsockname()[1])
     raise AssertionError  # the loop returns or raises
-
-
-def _write_nats_config(folder: Path, port: int) -> Path:
-    store = json.dumps(str(folder / "nats"))
-    config = folder / "nats.conf"
-    config.write_text(
-        f"""\
-# Written by robometrics up at each start.
-host: 127.0.0.1
-port: {port}
-jetstream {{
-  store_dir: {store}
-  # An acknowledged message survives the server's death at once, a power cut after 1 s.
-  sync_interval: 1s
-}}
-# nats-py 2.16 does not understand the second version of acknowledgements.
-feature_flags {{ js_ack_fc_v2: false }}
-""",
-        encoding="utf-8",
-    )
-    return config
 
 
 def _mongod_command(folder: Path, port: int) -> list[str]:

@@ -13,8 +13,7 @@ from typing import Any, TypeVar
 from robometrics import runtime, subjects
 from robometrics.broker import ask_once
 from robometrics.errors import DiscardMessageError, NoWorkerError
-from robometrics.schema import (
-    MESSAGE_BYTES_MAX,
+from robometrics.requests import (
     AnyRequest,
     RegisterRequest,
     Reply,
@@ -22,6 +21,7 @@ from robometrics.schema import (
     decode_reply,
     encode_request,
 )
+from robometrics.schema import MESSAGE_BYTES_MAX
 from robometrics.settings import ClientSettings
 
 T = TypeVar("T")

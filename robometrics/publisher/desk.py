@@ -13,7 +13,7 @@ from pathlib import Path
 from robometrics import runtime, subjects
 from robometrics.broker import Link, Message
 from robometrics.errors import SettingsError
-from robometrics.schema import REQUEST_BYTES_MAX, Reply, encode_request
+from robometrics.requests import REQUEST_BYTES_MAX, Reply, encode_request
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -18,21 +17,22 @@ from robometrics.errors import (
     RegistrationRefusedError,
     SkipProcessError,
 )
+from robometrics.publisher.identity import host_pid, started_at_ns
 from robometrics.publisher.outbox import Outbox
 from robometrics.publisher.watchlist import Registration, Target, Watchlist
-from robometrics.schema import (
-    NS_PER_SECOND,
+from robometrics.requests import (
     ListRequest,
     RegisterRequest,
     Reply,
     UnregisterRequest,
     Watched,
+    WorkerIdentity,
     decode_request,
 )
+from robometrics.schema import NS_PER_SECOND
 from robometrics.subjects import escape
 
 log = logging.getLogger(__name__)
-_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 Emit = Callable[..., None]
 
@@ -46,23 +46,27 @@ class Registrar:
         watchlist: Watchlist,
         outbox: Outbox,
         *,
+        identity: WorkerIdentity,
         interval_ns: int,
         now_ns: Callable[[], int],
         emit: Emit,
     ) -> None:
         self._host = host
+        self._identity = identity
         self._watchlist = watchlist
         self._outbox = outbox
         self._interval_ns = interval_ns
         self._now_ns = now_ns
         self._emit = emit
         self._pidfds: dict[Target, int] = {}
+        self._unreadable: list[tuple[Registration, int, str]] = []
+        """What was registered and cannot be watched, since which slot, and why."""
 
     def answer(self, data: bytes, *, peer_pid: int | None = None) -> Reply:
         """Return the reply to an encoded request; it never raises.
 
         Args:
-            data: JSON of one of ``schema.AnyRequest``.
+            data: JSON of one of ``requests.AnyRequest``.
             peer_pid: The sender's pid as this worker's kernel view has it, if known.
         """
         try:
@@ -71,7 +75,9 @@ class Registrar:
                 return self._register(request, peer_pid)
             if isinstance(request, UnregisterRequest):
                 return self._unregister(request, peer_pid)
-            return self._list(request)
+            if isinstance(request, ListRequest):
+                return self._list()
+            return Reply(accepted=True, host=self._host, worker=self._identity)
         except (
             DiscardMessageError,
             InvalidNameError,
@@ -85,18 +91,51 @@ class Registrar:
 
     def restore(self) -> None:
         """Watch again what a former worker on this outbox watched."""
-        registrations = self._outbox.registrations()
+        registrations = self._outbox.registrations.all()
         for registration in registrations:
             if self._is_gone(registration):
-                self._outbox.drop_registration(registration.name, registration.run)
+                self._drop(registration)
                 self._say("exited", registration, reason="while no worker was running")
                 continue
             try:
                 target, _ = self._watchlist.add(registration)
             except RegistrationRefusedError as exc:
                 log.warning("%s is not measured for now: %s", registration.name, exc)
+                self._unreadable.append((registration, self._slot(), str(exc)))
             else:
                 self._await_exit(target)
+
+    def retry(self, *, is_last: bool = False) -> None:
+        """Watch what could not be read at the start, if it can be now.
+
+        Args:
+            is_last: The worker stops: say what was missed, even so.
+        """
+        unreadable, self._unreadable = self._unreadable, []
+        for registration, from_slot, reason in unreadable:
+            gone = self._is_gone(registration)
+            try:
+                if not gone:
+                    self._await_exit(self._watchlist.add(registration)[0])
+            except RegistrationRefusedError:
+                if not is_last:
+                    self._unreadable.append((registration, from_slot, reason))
+                    continue
+            if gone:
+                self._drop(registration)
+                self._say("exited", registration, reason="while it was unreadable")
+            self._emit(
+                "gap",
+                cause="process_unreadable",
+                reason=reason,
+                process=registration.name,
+                run=registration.run,
+                from_slot=from_slot,
+                to_slot=self._slot(),
+            )
+
+    def _slot(self) -> int:
+        return self._now_ns() // NS_PER_SECOND
 
     @staticmethod
     def _is_gone(registration: Registration) -> bool:
@@ -124,7 +163,7 @@ class Registrar:
         if not target.closing:
             return  # it was registered again meanwhile
         if target.end == "exited":
-            self._drop(target)
+            self._drop(target.registration)
         self._say(
             target.end,
             target.registration,
@@ -134,13 +173,14 @@ class Registrar:
         self._watchlist.remove(target)
 
     def close(self) -> None:
-        """Stop waiting for exits."""
+        """Stop waiting for exits, and for what cannot be read."""
+        self.retry(is_last=True)
         for target in list(self._pidfds):
             self._stop_waiting(target)
 
     def _register(self, request: RegisterRequest, peer_pid: int | None) -> Reply:
         escape(request.name)
-        pid = _host_pid(request, peer_pid)
+        pid = host_pid(request, peer_pid)
         start_ticks = runtime.start_ticks(pid)
         if start_ticks is None:
             raise RegistrationRefusedError(f"there is no process {pid} on {self._host}")
@@ -161,7 +201,7 @@ class Registrar:
             with suppress(SkipProcessError):
                 target.first = (self._now_ns(), target.reader.fast()[0])
             try:
-                self._outbox.keep_registration(registration)
+                self._outbox.registrations.keep(registration)
             except OutboxError:
                 self._watchlist.remove(target)
                 raise
@@ -176,7 +216,7 @@ class Registrar:
         )
 
     def _unregister(self, request: UnregisterRequest, peer_pid: int | None) -> Reply:
-        pid = _host_pid(request, peer_pid)
+        pid = host_pid(request, peer_pid)
         if request.start_ticks not in (None, runtime.start_ticks(pid)):
             raise RegistrationRefusedError(f"pid {pid} belongs to another process now")
         if request.ended and runtime.is_running(pid):
@@ -194,7 +234,7 @@ class Registrar:
                 self._close(target, "unregistered")
         return Reply(accepted=True, host=self._host, run=targets[0].run)
 
-    def _list(self, _: ListRequest) -> Reply:
+    def _list(self) -> Reply:
         watched = [
             Watched(
                 process=target.registration.name,
@@ -222,12 +262,12 @@ class Registrar:
         target.closing = True
         self._stop_waiting(target)
         if how == "unregistered":
-            self._drop(target)
+            self._drop(target.registration)
         log.info("%s %s", target.registration.name, how)
 
-    def _drop(self, target: Target) -> None:
+    def _drop(self, registration: Registration) -> None:
         try:
-            self._outbox.drop_registration(target.registration.name, target.run)
+            self._outbox.registrations.drop(registration.name, registration.run)
         except OutboxError as exc:
             log.warning("%s", exc)  # the next start finds the process gone, and drops
 
@@ -253,9 +293,9 @@ class Registrar:
         at_ns: int | None = None,
         **details: Any,
     ) -> None:
-        started_at_ns = None
+        began_ns = None
         if event == "registered":
-            started_at_ns = _started_at_ns(registration.start_ticks)
+            began_ns = started_at_ns(registration.start_ticks)
         self._emit(
             event,
             # All of a run's events by one clock: their order tells its state.
@@ -263,42 +303,7 @@ class Registrar:
             process=registration.name,
             run=registration.run,
             pid=registration.pid,
-            started_at_ns=started_at_ns,
+            started_at_ns=began_ns,
             tags=registration.tags or None,
             **details,
         )
-
-
-def _host_pid(
-    request: RegisterRequest | UnregisterRequest, peer_pid: int | None
-) -> int:
-    """Return the pid as this worker sees it.
-
-    Raises:
-        RegistrationRefusedError: It cannot be told for certain; it is never guessed.
-    """
-    if isinstance(request, RegisterRequest) and request.boot_id not in (
-        None,
-        runtime.boot_id(),
-    ):
-        raise RegistrationRefusedError(
-            "the process runs on another machine: its boot id is not this kernel's"
-        )
-    if request.pid_namespace in (None, runtime.pid_namespace()):
-        return request.pid
-    if (
-        peer_pid is not None
-        and request.start_ticks is not None
-        and runtime.pid_namespace(peer_pid) == request.pid_namespace
-        and runtime.start_ticks(peer_pid) == request.start_ticks
-    ):
-        return peer_pid
-    raise RegistrationRefusedError(
-        f"pid {request.pid} is of another pid namespace (a container); mount the "
-        "worker's socket into it, so that the kernel can vouch for the process"
-    )
-
-
-def _started_at_ns(start_ticks: int) -> int:
-    boot_ns = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    return boot_ns + start_ticks * NS_PER_SECOND // _TICKS_PER_SECOND

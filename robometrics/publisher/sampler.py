@@ -9,8 +9,10 @@ from collections.abc import Callable
 import msgspec
 
 from robometrics import schema, subjects
-from robometrics.errors import SkipProcessError
+from robometrics.errors import ProcessGoneError, SkipProcessError
 from robometrics.publisher.clock import Clock
+from robometrics.publisher.gaps import Gap, GapLog
+from robometrics.publisher.outbox.ledger import Taken
 from robometrics.publisher.samplers.host import Value, read_host
 from robometrics.publisher.series import SlotBuffer
 from robometrics.publisher.watchlist import Target, Watchlist
@@ -27,7 +29,17 @@ class Slot(msgspec.Struct):
     messages: list[tuple[str, bytes]]
     """Subject and body of each."""
 
+    taken: list[Taken]
+    """What they hold, for the ledger."""
+
     finished: list[Target]
+    gaps: list[Gap] = []
+    """Known once this slot was over."""
+
+    anchor_ns: int = 0
+    """Of the clock that stamped it, and whether that was set."""
+
+    is_dated: bool = True
     step_ns: int = 0
     """By how much the wall clock stepped after this slot."""
 
@@ -68,6 +80,8 @@ class Sampler(threading.Thread):
         self._read_self = read_self
         self._host_buffer = SlotBuffer()
         self._slot: int | None = None
+        self._gaps = GapLog()
+        self._slept = False
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -81,7 +95,8 @@ class Sampler(threading.Thread):
             self._failed(exc)  # without samples there is no worker
 
     def _run(self) -> None:
-        now_ns = max(self._clock.now_ns(), self._first_ns)
+        # From the first whole slot on, so that a slot is whole or known to be missing.
+        now_ns = max(_next(self._clock.now_ns(), NS_PER_SECOND), self._first_ns) - 1
         process_ns = _next(now_ns, self._interval_ns)
         second_ns = _next(now_ns, NS_PER_SECOND)
         while not self._sleep_until(min(process_ns, second_ns)):
@@ -92,14 +107,16 @@ class Sampler(threading.Thread):
                 if ended is not None and ended.step_ns:
                     now_ns = self._clock.now_ns()
                     process_ns = _next(now_ns, self._interval_ns)
-                    second_ns = _next(now_ns, NS_PER_SECOND)
+                    second_ns = now_ns  # each slot has its batch of the host
                 self._slot = now_ns // NS_PER_SECOND
             if now_ns >= process_ns:
                 self.ticks += 1
-                self.ticks_skipped += (now_ns - process_ns) // self._interval_ns
+                targets = len(self._watchlist.snapshot)
+                self._skip(process_ns, now_ns, self._interval_ns, targets)
                 process_ns = _next(now_ns, self._interval_ns)
                 self._read_processes(process_ns)
             if now_ns >= second_ns:
+                self._skip(second_ns, now_ns, NS_PER_SECOND, 1)
                 self._read_host(now_ns)
                 second_ns = _next(now_ns, NS_PER_SECOND)
             if ended is not None:
@@ -117,6 +134,21 @@ class Sampler(threading.Thread):
             if self._stopping.wait(left_ns / NS_PER_SECOND):
                 return True
 
+    def _skip(self, due_ns: int, now_ns: int, interval_ns: int, samples: int) -> None:
+        """Account for the ticks from *due_ns* that were missed, if any were."""
+        skipped = (now_ns - due_ns) // interval_ns
+        if skipped == 0:
+            return
+        if samples != 0:
+            self.ticks_skipped += skipped
+        last_ns = due_ns + (skipped - 1) * interval_ns
+        self._gaps.miss(
+            "host_asleep" if self._slept else "overrun",
+            due_ns // NS_PER_SECOND,
+            last_ns // NS_PER_SECOND,
+            skipped * samples,
+        )
+
     def _end_slot(self, *, is_last: bool = False) -> _Ended | None:
         """Take the samples of the slot under way out of the buffers, if there is one.
 
@@ -126,16 +158,27 @@ class Sampler(threading.Thread):
         """
         if self._slot is None:
             return None
-        ended = _Ended(self._slot, self._clock.generation)
+        clock = self._clock
+        ended = _Ended(
+            self._slot, clock.generation, clock.anchor_ns, is_dated=clock.is_set
+        )
         for target in self._watchlist.snapshot:
+            if target.handed_over:
+                continue  # the event loop is late to let it go
             if target.closing and (is_last or not _ends_after(target, self._slot)):
                 _add_final(target, self._slot)
                 ended.finished.append(target)
+                target.handed_over = True
             if target.buffer.offset_ns:
                 ended.taken.append(_Taken(target, *target.buffer.take(self._slot)))
         if self._host_buffer.offset_ns:
             ended.taken.append(_Taken(None, *self._host_buffer.take(self._slot)))
-        ended.step_ns = self._clock.check()
+        self._slept = clock.take_sleep_ns() >= NS_PER_SECOND
+        ended.step_ns = clock.check()
+        now_slot = clock.now_ns() // NS_PER_SECOND
+        if ended.step_ns > 0 and ended.is_dated and now_slot > ended.slot + 1:
+            self._gaps.miss("clock", ended.slot + 1, now_slot - 1, 0)
+        ended.gaps = self._gaps.take(ended.slot, everything=is_last)
         if ended.step_ns < 0:
             self._host_buffer.forget_previous()
             for target in self._watchlist.snapshot:
@@ -152,33 +195,47 @@ class Sampler(threading.Thread):
                 continue
             try:
                 offset_ns = monotonic_ns() + shift_ns
-                if offset_ns >= NS_PER_SECOND:
-                    self.ticks_skipped += 1  # this tick ran over the end of its slot
-                    return
+                if offset_ns >= NS_PER_SECOND:  # this tick ran over its slot's end
+                    self.ticks_skipped += 1
+                    self._miss(target, "overrun")
+                    continue
                 target.latest = fast = target.reader.fast()
                 target.buffer.add_fast(offset_ns, *fast)
                 if is_last:
                     target.buffer.set_singles(target.reader.slow())
-            except SkipProcessError:
+            except ProcessGoneError:
                 self._gone(target)
+            except SkipProcessError:
+                self._miss(target, "process_unreadable")
+
+    def _miss(self, target: Target, cause: str) -> None:
+        slot = self._slot or 0
+        self._gaps.miss(cause, slot, slot, 1, (target.registration.name, target.run))
 
     def _read_host(self, now_ns: int) -> None:
         offset_ns = now_ns - (self._slot or 0) * NS_PER_SECOND
         self._host_buffer.add(offset_ns, read_host() | self._read_self())
 
     def _publish(self, ended: _Ended) -> None:
-        messages = [
-            self._message(ended.slot, ended.generation, taken) for taken in ended.taken
-        ]
         self._hand_over(
             Slot(
                 ended.slot,
                 ended.generation,
-                messages,
+                [self._message(ended.slot, ended.generation, t) for t in ended.taken],
+                taken=[self._account(taken) for taken in ended.taken],
                 finished=ended.finished,
+                gaps=ended.gaps,
+                anchor_ns=ended.anchor_ns,
+                is_dated=ended.is_dated,
                 step_ns=ended.step_ns,
             )
         )
+
+    def _account(self, taken: _Taken) -> Taken:
+        target, samples = taken.target, len(taken.offset_ns)
+        if target is None:
+            return "host", "", self._boot, samples
+        return "process", target.registration.name, target.run, samples
 
     def _message(self, slot: int, generation: int, taken: _Taken) -> tuple[str, bytes]:
         target = taken.target
@@ -225,8 +282,11 @@ class _Ended(msgspec.Struct):
 
     slot: int
     generation: int
+    anchor_ns: int
+    is_dated: bool
     taken: list[_Taken] = []
     finished: list[Target] = []
+    gaps: list[Gap] = []
     step_ns: int = 0
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
+import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -12,13 +14,14 @@ import anyio
 
 from robometrics.broker import AckedPublisher, Link
 from robometrics.errors import OutboxError, RetryLaterError
-from robometrics.publisher.outbox import Outbox, Row
+from robometrics.publisher.outbox import Outbox, Row, message_id
 
 log = logging.getLogger(__name__)
 
-LIVE_ROWS_MAX = 50_000  # beyond that they wait in the outbox alone
-BACKLOG_CHUNK = 128
+LIVE_ROWS_MAX = 10_000  # beyond that they wait in the outbox alone
 BACKLOG_POLL_SECONDS = 0.5
+CHUNK_SECONDS = 0.1  # what the backlog may keep a live message waiting on a thin link
+CHUNK_ROWS_MIN = 8
 SETTLE_SECONDS = 0.2
 RETRY_SECONDS = 1.0
 
@@ -27,12 +30,23 @@ class Uplink:
     """Publishes what the outbox holds, and deletes what is acknowledged."""
 
     def __init__(
-        self, link: Link, publisher: AckedPublisher, outbox: Outbox, disk: Executor
+        self,
+        link: Link,
+        publisher: AckedPublisher,
+        outbox: Outbox,
+        disk: Executor,
+        *,
+        backlog_share: float,
     ) -> None:
+        """Use *link* for live messages, and at most *backlog_share* for the others.
+
+        A share of its time, and of the messages that may be in flight.
+        """
         self._link = link
         self._publisher = publisher
         self._outbox = outbox
         self._disk = disk
+        self._backlog_share = backlog_share
         self._live: deque[Row] = deque()
         self._live_arrived = asyncio.Event()
         self._taken: set[int] = set()
@@ -51,6 +65,17 @@ class Uplink:
         self._live.extend(new)
         self._live_arrived.set()
 
+    async def deliver(self, messages: Sequence[tuple[str, bytes]]) -> bool:
+        """Publish subjects and bodies that are in no outbox; return whether all are in.
+
+        For a disk that takes nothing: then memory is all that holds them.
+        """
+        if not self._link.is_up:
+            return False
+        futures = [await self._publish(*message) for message in messages]
+        outcomes = await asyncio.gather(*futures, return_exceptions=True)
+        return all(isinstance(outcome, bool) for outcome in outcomes)
+
     async def run(self) -> None:
         """Publish until cancelled."""
         async with anyio.create_task_group() as tg:
@@ -60,8 +85,8 @@ class Uplink:
 
     async def drain(self) -> None:
         """Wait until all that is here and can be sent is acknowledged."""
-        while self._link.is_up and self._outbox.messages:
-            if not self._taken:
+        while self._link.is_up and self._outbox.messages > self._outbox.held:
+            if self._problem and not self._taken:
                 return  # refused by the stream: the next start goes on with it
             await asyncio.sleep(0.01)
             await self.settle()
@@ -75,8 +100,13 @@ class Uplink:
         try:
             await loop.run_in_executor(self._disk, self._outbox.delete, seqs)
         except OutboxError as exc:
-            self._note(str(exc))  # they will be sent again, and known as repeats
-        self._taken.difference_update(seqs)
+            # Still taken: not to be sent again, but to be deleted later.
+            self._acknowledged += seqs
+            self._note(str(exc))
+            await _pause(RETRY_SECONDS)
+            self._acknowledgement_arrived.set()
+        else:
+            self._taken.difference_update(seqs)
 
     async def _send_live(self) -> None:
         while True:
@@ -90,11 +120,12 @@ class Uplink:
                     self._taken.discard(row.seq)
 
     async def _send(self, row: Row) -> asyncio.Future[bool]:
-        future = await self._publisher.publish(
-            row.subject, row.data, message_id=self._outbox.message_id(row.seq)
-        )
+        future = await self._publish(row.subject, row.data)
         future.add_done_callback(lambda done: self._settled(row.seq, done))
         return future
+
+    async def _publish(self, subject: str, data: bytes) -> asyncio.Future[bool]:
+        return await self._publisher.publish(subject, data, message_id=message_id(data))
 
     def _settled(self, seq: int, future: asyncio.Future[bool]) -> None:
         if future.cancelled() or future.exception() is not None:
@@ -108,35 +139,47 @@ class Uplink:
 
     async def _send_backlog(self) -> None:
         """Send what the live lane could not, oldest first, a chunk at a time."""
+        rows_max = max(1, int(self._publisher.max_in_flight * self._backlog_share))
+        chunk_rows = min(rows_max, 64)
         after_seq = 0
         while True:
-            waiting = self._outbox.messages - len(self._taken)
+            waiting = self._outbox.messages - self._outbox.held - len(self._taken)
             if waiting <= 0 or self._live or not self._link.is_up:
-                await asyncio.sleep(BACKLOG_POLL_SECONDS)
+                await asyncio.sleep(BACKLOG_POLL_SECONDS if waiting <= 0 else 0.01)
                 continue
             loop = asyncio.get_running_loop()
+            began = time.monotonic()
             try:
                 rows = await loop.run_in_executor(
-                    self._disk, self._outbox.read, after_seq, BACKLOG_CHUNK
+                    self._disk, self._outbox.read, after_seq, chunk_rows
                 )
             except OutboxError as exc:
                 self._note(str(exc))
-                await asyncio.sleep(RETRY_SECONDS)
+                await _pause(RETRY_SECONDS)
                 continue
             after_seq = rows[-1].seq if rows else 0
-            if not await self._send_chunk(rows):
+            sent, arrived = await self._send_chunk(rows)
+            took = time.monotonic() - began
+            if sent and not arrived:
                 after_seq = 0
-                await asyncio.sleep(RETRY_SECONDS)
+                await _pause(RETRY_SECONDS)
+            elif not rows:
+                await _pause(CHUNK_SECONDS)
+            else:
+                fitting = int(chunk_rows * CHUNK_SECONDS / took)
+                chunk_rows = min(max(fitting, CHUNK_ROWS_MIN), 2 * chunk_rows, rows_max)
+                await asyncio.sleep(took * (1 / self._backlog_share - 1))
 
-    async def _send_chunk(self, rows: Sequence[Row]) -> bool:
-        """Send those of *rows* nobody else has taken; return whether all arrived."""
+    async def _send_chunk(self, rows: Sequence[Row]) -> tuple[int, int]:
+        """Send those of *rows* nobody else has taken; return how many, and arrived."""
         futures = []
         for row in rows:
             if row.seq not in self._taken:
                 self._taken.add(row.seq)
                 futures.append(await self._send(row))
         outcomes = await asyncio.gather(*futures, return_exceptions=True)
-        return not any(isinstance(outcome, RetryLaterError) for outcome in outcomes)
+        refused = sum(isinstance(outcome, RetryLaterError) for outcome in outcomes)
+        return len(futures), len(futures) - refused
 
     async def _settle_often(self) -> None:
         while True:
@@ -151,3 +194,8 @@ class Uplink:
         elif self._problem and not problem:
             log.info("publishing again")
         self._problem = problem
+
+
+async def _pause(seconds: float) -> None:
+    """Sleep about *seconds*: hosts that were refused together come back apart."""
+    await asyncio.sleep(seconds * random.uniform(0.5, 1.5))  # noqa: S311

@@ -57,6 +57,9 @@ class Target:
         self.closing = False
         """It ended or was unregistered: it goes once its slot is complete."""
 
+        self.handed_over = False
+        """The sampler gave its last slot away."""
+
         self.end = ""
         """``exited`` or ``unregistered``, if it is closing."""
 
@@ -78,6 +81,7 @@ class Target:
         self.end = ""
         self.ended_ns = 0
         self.closing = False
+        self.handed_over = False
 
 
 class Watchlist:

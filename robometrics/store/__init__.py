@@ -1,29 +1,41 @@
 """The database: the only package that imports the MongoDB driver.
 
 ``keys`` names documents, ``columns`` packs values, ``batches`` and ``rollups`` hold
-the samples, ``fleet`` who was seen when, ``dead_letters`` what could not be read.
+the samples, ``tallies`` what workers say they took, ``fleet`` who was seen when,
+``gaps`` what is known to be missing, ``dead_letters`` what could not be read,
+``trials`` what may have ended whoever read it.
+``auditing`` compares what was taken with what is here: it reads ``evidence`` hour by
+hour, ``audit`` compares, ``report`` sums up.
 """
 
 from robometrics.store.batches import Batches
 from robometrics.store.database import Store, open_store
-from robometrics.store.dead_letters import DeadLetter, DeadLetters
+from robometrics.store.dead_letters import DeadLetter, DeadLetters, KeptLetter
 from robometrics.store.fleet import Fleet, HostRow, ProcessRow, RunRow
-from robometrics.store.keys import Series
+from robometrics.store.gaps import Gap
+from robometrics.store.inspection import DatabaseState
+from robometrics.store.keys import Series, message_key
 from robometrics.store.rollups import RESOLUTIONS, Rollups, Window, group_key
+from robometrics.store.trials import Trials
 
 __all__ = [
     "RESOLUTIONS",
     "Batches",
+    "DatabaseState",
     "DeadLetter",
     "DeadLetters",
     "Fleet",
+    "Gap",
     "HostRow",
+    "KeptLetter",
     "ProcessRow",
     "Rollups",
     "RunRow",
     "Series",
     "Store",
+    "Trials",
     "Window",
     "group_key",
+    "message_key",
     "open_store",
 ]

@@ -7,21 +7,17 @@ from datetime import datetime, timezone
 from typing import Any
 
 from bson.binary import Binary
+from pymongo import DESCENDING
 from pymongo.errors import BulkWriteError
 
 from robometrics import metrics
 from robometrics.errors import DiscardMessageError
-from robometrics.schema import (
-    AnyBatch,
-    GpuBatch,
-    HostBatch,
-    Previous,
-    ProcessBatch,
-)
+from robometrics.schema import AnyBatch, GpuBatch, HostBatch, Previous, ProcessBatch
 from robometrics.store import columns
 from robometrics.store.driver import Database, plain
 from robometrics.store.failures import sort_failures, translated
 from robometrics.store.keys import (
+    SLOT_STOP,
     Series,
     document_id,
     id_range,
@@ -79,6 +75,15 @@ class Batches:
             cursor = self._collection.find(wanted, batch_size=_READ_DOCUMENTS)
             async for document in cursor:
                 yield _from_document(document)
+
+    async def newest(self, series: Series) -> AnyBatch | None:
+        """Return the batch of the latest slot, ``None`` if there is none."""
+        wanted = {"_id": id_range(series_digest(*series), 0, SLOT_STOP)}
+        with translated():
+            cursor = self._collection.find(wanted).sort("_id", DESCENDING).limit(1)
+            async for document in cursor:
+                return _from_document(document)
+        return None
 
 
 def _to_document(batch: AnyBatch) -> dict[str, Any]:

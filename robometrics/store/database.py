@@ -9,11 +9,26 @@ from typing import Any
 from pymongo.errors import CollectionInvalid, OperationFailure
 
 from robometrics.errors import SettingsError
-from robometrics.store import batches, dead_letters, fleet, rollups
+from robometrics.store import (
+    batches,
+    dead_letters,
+    evidence,
+    fleet,
+    gaps,
+    rollups,
+    tallies,
+    trials,
+)
 from robometrics.store.driver import Database, open_database
 from robometrics.store.failures import translated
+from robometrics.store.inspection import DatabaseState, inspect_database
 
 _NAMESPACE_EXISTS = 48
+_CLUSTERED = (
+    batches.COLLECTION,
+    tallies.COLLECTION,
+    *rollups.COLLECTIONS.values(),
+)
 
 
 class Store:
@@ -23,8 +38,12 @@ class Store:
         self._database = database
         self.batches = batches.Batches(database)
         self.rollups = rollups.Rollups(database)
+        self.tallies = tallies.Tallies(database)
         self.fleet = fleet.Fleet(database)
+        self.gaps = gaps.Gaps(database)
+        self.evidence = evidence.Evidence(database)
         self.dead_letters = dead_letters.DeadLetters(database)
+        self.trials = trials.Trials(database)
 
     async def prepare(self) -> None:
         """Create what is not there yet; safe to repeat, and in parallel.
@@ -34,10 +53,19 @@ class Store:
             SettingsError: Its URL is wrong.
         """
         with translated():
-            for name in (batches.COLLECTION, *rollups.COLLECTIONS.values()):
+            for name in _CLUSTERED:
                 await self._create_clustered(name)
-            for name, key in (*fleet.INDEXES, *dead_letters.INDEXES):
+            indexes = (
+                *fleet.INDEXES,
+                *gaps.INDEXES,
+                *tallies.INDEXES,
+                *dead_letters.INDEXES,
+            )
+            for name, key in indexes:
                 await self._database[name].create_index(key)
+            await self._database[trials.COLLECTION].create_index(
+                "at", expireAfterSeconds=trials.KEPT_SECONDS
+            )
 
     async def ping(self) -> None:
         """Check that the database answers.
@@ -47,6 +75,14 @@ class Store:
         """
         with translated():
             await self._database.command("ping")
+
+    async def inspect(self) -> DatabaseState:
+        """Return what the database is, and what of it is not prepared.
+
+        Raises:
+            RetryLaterError: It is away.
+        """
+        return await inspect_database(self._database, list(_CLUSTERED))
 
     async def _create_clustered(self, name: str) -> None:
         options: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -46,6 +46,21 @@ def failed_operations(exc: BulkWriteError) -> dict[int, dict[str, Any]]:
     if problems := exc.details.get("writeConcernErrors"):
         raise RetryLaterError(f"MongoDB: not confirmed: {problems[0]}") from exc
     return {error["index"]: error for error in exc.details.get("writeErrors", [])}
+
+
+async def insert_new(collection: Any, documents: Sequence[dict[str, Any]]) -> None:
+    """Insert *documents*; those whose ids are there already are left as they are.
+
+    Raises:
+        RetryLaterError: Some may not be stored; insert them all again.
+    """
+    if not documents:
+        return
+    with translated():
+        try:
+            await collection.insert_many(documents, ordered=False)
+        except BulkWriteError as exc:
+            require_duplicates(exc)
 
 
 class SortedFailures(NamedTuple):

@@ -16,8 +16,9 @@ from pymongo.errors import BulkWriteError
 
 from robometrics.schema import NS_PER_SECOND, AnyBatch, Event, ProcessBatch
 from robometrics.store.driver import Database, plain
-from robometrics.store.failures import require_duplicates, translated
+from robometrics.store.failures import insert_new, require_duplicates, translated
 from robometrics.store.fleet_changes import (
+    CURRENT,
     event_document,
     joined,
     registered,
@@ -47,6 +48,15 @@ class HostRow(msgspec.Struct, kw_only=True):
     first_slot: int
     last_slot: int
     process_count: int = 0
+    outbox_messages: int | None = None
+    """Not yet acknowledged, as the host last said; ``None`` if it never did."""
+
+    clock_offset_ns: int | None = None
+    """The host's clock minus the server's."""
+
+    outbox_bytes: int | None = None
+    worker_batches_shed_total: int | None = None
+    """Batches its outbox gave up since the worker started."""
 
 
 class ProcessRow(msgspec.Struct, kw_only=True):
@@ -139,11 +149,7 @@ class Fleet:
         documents = [event_document(event) for event in events]
         if not documents:
             return
-        with translated():
-            try:
-                await self._events.insert_many(documents, ordered=False)
-            except BulkWriteError as exc:
-                require_duplicates(exc)
+        await insert_new(self._events, documents)
         latest_ns = (time.time() + FUTURE_SECONDS) * NS_PER_SECOND
         events = [event for event in events if event.at_ns <= latest_ns]
         await _apply(
@@ -159,35 +165,33 @@ class Fleet:
             counts: dict[str, int] = {}
             async for row in self._processes.find({}, {"host": 1}):
                 counts[row["host"]] = counts.get(row["host"], 0) + 1
-        return [
-            HostRow(
-                host=row["host"],
-                first_slot=row["first_slot"],
-                last_slot=row["last_slot"],
-                process_count=counts.get(row["host"], 0),
-            )
-            for row in found
-        ]
+        return [_host_row(row, counts.get(row["host"], 0)) for row in found]
+
+    async def latest_hosts(self, limit: int) -> list[HostRow]:
+        """Return the hosts seen last, newest first, their processes not counted."""
+        with translated():
+            cursor = self._hosts.find({}).sort("last_slot", DESCENDING).limit(limit)
+            return [_host_row(row, 0) async for row in cursor]
+
+    async def span_of(self, host: str) -> tuple[int, int] | None:
+        """Return the first and last slot in which *host* was seen, if it ever was."""
+        with translated():
+            row = await self._hosts.find_one({"_id": escape(host)})
+        return None if row is None else (row["first_slot"], row["last_slot"])
 
     async def knows_host(self, host: str) -> bool:
-        with translated():
-            return await self._hosts.find_one({"_id": escape(host)}) is not None
+        return await self.span_of(host) is not None
 
     async def processes(self, host: str | None = None) -> list[ProcessRow]:
         """Return the processes of *host*, or of all hosts, by host and name."""
         with translated():
             cursor = self._processes.find({} if host is None else {"host": host})
-            return [
-                ProcessRow(
-                    host=row["host"],
-                    process=row["process"],
-                    first_slot=row["first_slot"],
-                    last_slot=row["last_slot"],
-                    run=row["current"]["run"],
-                    pid=row["current"]["pid"],
-                )
-                async for row in cursor.sort("_id")
-            ]
+            return [_process_row(row) async for row in cursor.sort("_id")]
+
+    async def process(self, host: str, process: str) -> ProcessRow | None:
+        with translated():
+            row = await self._processes.find_one({"_id": joined(host, process)})
+        return None if row is None else _process_row(row)
 
     async def runs(
         self, host: str, process: str | None = None, *, limit: int
@@ -214,6 +218,27 @@ def process_key(row: ProcessRow) -> str:
 
 def _identity(batch: AnyBatch) -> tuple[str, str, str]:
     return batch.host, batch.name, batch.run
+
+
+def _process_row(row: dict[str, Any]) -> ProcessRow:
+    return ProcessRow(
+        host=row["host"],
+        process=row["process"],
+        first_slot=row["first_slot"],
+        last_slot=row["last_slot"],
+        run=row["current"]["run"],
+        pid=row["current"]["pid"],
+    )
+
+
+def _host_row(row: dict[str, Any], process_count: int) -> HostRow:
+    return HostRow(
+        host=row["host"],
+        first_slot=row["first_slot"],
+        last_slot=row["last_slot"],
+        process_count=process_count,
+        **{key: plain(row.get("current", {}).get(key)) for key in CURRENT},
+    )
 
 
 def _run_row(row: dict[str, Any]) -> RunRow:

@@ -8,8 +8,16 @@ from typing import Any
 import msgspec
 from pymongo import UpdateOne
 
-from robometrics.schema import NS_PER_SECOND, AnyBatch, Event, ProcessBatch
+from robometrics.schema import NS_PER_SECOND, AnyBatch, Event, HostBatch, ProcessBatch
 from robometrics.subjects import escape
+
+CURRENT = (
+    "outbox_messages",
+    "clock_offset_ns",
+    "outbox_bytes",
+    "worker_batches_shed_total",
+)
+"""What a host's row shows of its newest batch."""
 
 
 def event_document(event: Event) -> dict[str, Any]:
@@ -27,11 +35,25 @@ def joined(*names: str) -> str:
 
 
 def see_host(batch: AnyBatch, span: dict[str, Any]) -> UpdateOne:
+    latest = span["$max"]
+    if isinstance(batch, HostBatch):
+        current = {"slot": batch.slot, **{key: newest(batch, key) for key in CURRENT}}
+        latest = {**latest, "current": current}
     return UpdateOne(
         {"_id": escape(batch.host)},
-        {**span, "$setOnInsert": {"host": batch.host}},
+        {
+            "$min": span["$min"],
+            "$max": latest,
+            "$setOnInsert": {"host": batch.host},
+        },
         upsert=True,
     )
+
+
+def newest(batch: AnyBatch, key: str) -> Any:
+    """Return the last value of a metric, ``None`` if there is none."""
+    known = [value for value in batch.metrics.get(key, ()) if value is not None]
+    return known[-1] if known else None
 
 
 def see_process(batch: ProcessBatch, span: dict[str, Any]) -> UpdateOne:

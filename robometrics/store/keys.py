@@ -15,6 +15,8 @@ from bson.binary import Binary
 SERIES_BYTES = 12  # 96 bits: a billion series collide with probability 1e-11
 RUN_BYTES = 8
 _TIME_BYTES = 4
+SLOT_STOP = 2 ** (8 * _TIME_BYTES) - 1
+"""Later than any slot."""
 
 
 class Series(NamedTuple):
@@ -47,13 +49,21 @@ def document_id(series: bytes, start: int, run: bytes) -> Binary:
 
 
 def id_range(series: bytes, start: int, stop: int) -> dict[str, Binary]:
-    """Return the filter for the ids of *series* in ``[start, stop)``.
+    """Return the filter for the ids of *series* in ``[start, sSLOT_STOP)``.
 
     MongoDB compares the lengths of binaries first, so the bounds are as long as ids.
     """
-    top = 2 ** (8 * _TIME_BYTES) - 1
     lowest_run = bytes(RUN_BYTES)
     return {
-        "$gte": document_id(series, min(max(start, 0), top), lowest_run),
-        "$lt": document_id(series, min(max(stop, 0), top), lowest_run),
+        "$gte": document_id(series, min(max(start, 0), SLOT_STOP), lowest_run),
+        "$lt": document_id(series, min(max(stop, 0), SLOT_STOP), lowest_run),
     }
+
+
+def message_key(consumer: str, stream_sequence: int, data: bytes) -> str:
+    """Return the same key for every delivery to *consumer* of one message.
+
+    A stream made anew counts from 1 again, so the content is part of it.
+    """
+    digest = blake2b(data, digest_size=8).hexdigest()
+    return f"{consumer}:{stream_sequence}:{digest}"

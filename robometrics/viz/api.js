@@ -45,6 +45,9 @@ export async function fetchFleet() {
   return { hosts, processes };
 }
 
+/** @returns {Promise<import("./pipeline.js").Pipeline>} */
+export const fetchPipeline = () => get("api/v1/pipeline");
+
 export function liveUrl() {
   const url = address("api/v1/live");
   url.protocol = url.protocol.replace("http", "ws");

@@ -2,7 +2,7 @@
 
 import { effect } from "@preact/signals";
 import { render } from "preact";
-import { fetchFleet, liveUrl } from "./api.js";
+import { fetchFleet, fetchPipeline, liveUrl } from "./api.js";
 import { nowMs } from "./clock.js";
 import { html } from "./dom.js";
 import { Feed } from "./feed.js";
@@ -12,6 +12,7 @@ import * as store from "./store.js";
 import { App } from "./views/app.js";
 
 const FLEET_INTERVAL_MS = 3_000;
+const PIPELINE_INTERVAL_MS = 5_000;
 const LATEST_INTERVAL_MS = 1_000;
 
 const feed = new Feed(nowMs);
@@ -65,6 +66,16 @@ async function refreshFleet() {
   }
 }
 
+async function refreshPipeline() {
+  try {
+    if (!document.hidden) store.pipeline.value = await fetchPipeline();
+  } catch {
+    store.pipeline.value = null; // the state of the connection says why
+  } finally {
+    setTimeout(refreshPipeline, PIPELINE_INTERVAL_MS);
+  }
+}
+
 let latestMs = -Infinity;
 
 onDraw(() => {
@@ -83,3 +94,4 @@ document.addEventListener("visibilitychange", () => {
 render(html`<${App} feed=${feed} />`, document.getElementById("app"));
 socket.connect();
 refreshFleet();
+refreshPipeline();

@@ -26,6 +26,9 @@ export const fleetError = signal("");
 /** What the server said it cannot do. */
 export const socketError = signal("");
 
+/** Where samples wait; null while nobody tells. @type {import("@preact/signals").Signal<import("./pipeline.js").Pipeline | null>} */
+export const pipeline = signal(null);
+
 /** Newest sample of what is shown, ms since the Unix epoch. */
 export const dataUpToMs = signal(-Infinity);
 

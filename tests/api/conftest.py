@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -13,6 +14,7 @@ from waiting import eventually
 
 from robometrics import subjects
 from robometrics.api.app import make_app, serve
+from robometrics.api.health import Watched
 from robometrics.broker import AckedPublisher, Link
 from robometrics.schema import AnyBatch, ProcessBatch, encode
 from robometrics.store import Store
@@ -53,10 +55,17 @@ class Served:
 
 @pytest.fixture
 async def served(link: Link, store: Store) -> AsyncIterator[Served]:
+    async with serving(link, store) as found:
+        yield found
+
+
+@asynccontextmanager
+async def serving(link: Link, store: Store, *watched: Watched) -> AsyncIterator[Served]:
+    """Serve the API beside the block."""
     port = free_port()
     stop = anyio.Event()
     async with anyio.create_task_group() as tg:
-        tg.start_soon(serve, make_app(link, store), "127.0.0.1", port, stop)
+        tg.start_soon(serve, make_app(link, store, watched), "127.0.0.1", port, stop)
         found = Served(f"http://127.0.0.1:{port}", link, store)
 
         async def answers() -> bool:

@@ -219,8 +219,20 @@ async def test_processes_have_states_and_runs(served: Served) -> None:
         host["state"],
         host["process_count"],
     )
+    assert (None, None) == (host["outbox_messages"], host["clock_offset_ms"])
     await served.get("processes", 404, host="nowhere")
     await served.get("runs", 404, host="nowhere")
+
+
+async def test_hosts_show_their_backlog_and_how_wrong_their_clock_is(
+    served: Served,
+) -> None:
+    own = {"outbox_messages": [12], "clock_offset_ns": [-2_500_000]}
+    await served.keep(host_batch(slot=int(time.time()), metrics=own))
+
+    [host] = (await served.get("hosts"))["hosts"]
+
+    assert (12, -2.5) == (host["outbox_messages"], host["clock_offset_ms"])
 
 
 async def test_a_counter_that_was_reset_gives_no_negative_rate(
@@ -276,6 +288,7 @@ async def test_a_gap_before_a_window_has_no_say_in_its_mean(
 async def test_an_answer_has_max_points_or_one_more_if_not_aligned(
     served: Served, start: int, shift: float, max_points: int
 ) -> None:
+    start -= start % 540  # where a step of every length here begins
     await served.keep(*chain(start, range(3)))
     [series] = await ask(
         served,

@@ -74,6 +74,8 @@ async def test_openapi_describes_every_endpoint_with_examples(served: Served) ->
         "/api/v1/runs",
         "/api/v1/query",
         "/api/v1/metrics",
+        "/api/v1/completeness",
+        "/api/v1/pipeline",
         "/api/v1/health/live",
         "/api/v1/health/ready",
     } == set(document["paths"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import anyio
+import psutil
 import pytest
 from nats.aio.client import Client
 from servers import NatsServer
@@ -190,3 +191,35 @@ async def test_a_closed_link_leaves_no_task_behind(nats_server: NatsServer) -> N
 
     await eventually(lambda: asyncio.all_tasks() == before)
     assert not link.is_up
+
+
+async def test_a_connect_given_up_leaves_no_socket_open(
+    nats_server: NatsServer,
+) -> None:
+    """A frozen server takes the connection and says nothing; warnings are errors."""
+    nats_server.freeze()
+    try:
+        async with open_link(nats_server.url, "test") as link:
+            supervised = asyncio.create_task(link.wait_up())
+            await eventually(lambda: connections_to(nats_server.port))
+            supervised.cancel()
+        await eventually(lambda: not connections_to(nats_server.port))
+    finally:
+        nats_server.thaw()
+
+
+def connections_to(port: int) -> int:
+    """Return how many sockets of this process are connected to *port*."""
+    found = psutil.Process().net_connections("tcp")
+    return sum(1 for each in found if each.raddr and each.raddr.port == port)
+
+
+async def test_a_link_closed_while_it_connects_is_closed(
+    nats_server: NatsServer,
+) -> None:
+    """A connect that is just done swallows the first cancellation, on Python 3.11."""
+    with anyio.fail_after(20):
+        for turns in range(300):
+            async with open_link(nats_server.url, "test"):
+                for _ in range(turns // 4):
+                    await asyncio.sleep(0)

@@ -95,6 +95,37 @@ async def test_a_new_size_is_taken_over(link: Link) -> None:
     assert 2 * SIZE == info.config.max_bytes
 
 
+async def test_what_an_older_release_made_becomes_what_this_one_wants(
+    link: Link,
+) -> None:
+    """Durables without a last delivery, and advisories that nobody remembered."""
+    js = js_of(link)
+    for config in provisioning.consumer_configs():
+        await js.add_consumer(provisioning.STREAM, config.evolve(max_deliver=-1))
+    await js.delete_stream(provisioning.ADVISORIES)
+    await publish(link, SUBJECT, "m-1")
+
+    await provision(link, max_bytes=SIZE, replicas=1)
+
+    for durable in ("persist", "rollup"):
+        info = await js.consumer_info(provisioning.STREAM, durable)
+        assert (100, 1) == (info.config.max_deliver, info.num_pending)
+    puller = Puller(link, provisioning.ADVISORIES_DURABLE, provisioning.ADVISORIES)
+    assert 0 == await puller.pending()
+
+
+async def test_a_stream_of_advisories_that_somebody_changed_is_put_right(
+    link: Link,
+) -> None:
+    js, wanted = js_of(link), provisioning.advisories_config(replicas=1)
+    await js.update_stream(wanted.evolve(max_age=60, max_bytes=1 << 30))
+
+    await provision(link, max_bytes=SIZE, replicas=1)
+
+    config = (await js.stream_info(provisioning.ADVISORIES)).config
+    assert (30 * 86_400, 4 << 20) == (config.max_age, config.max_bytes)
+
+
 async def test_a_lost_durable_is_made_anew(link: Link) -> None:
     await js_of(link).delete_consumer(provisioning.STREAM, "rollup")
 
@@ -124,7 +155,7 @@ async def test_somebody_who_was_faster_is_no_failure(
 ) -> None:
     """Between asking for the stream and making it, another server made it."""
 
-    async def not_seen(_: JetStreamContext) -> bool:
+    async def not_seen(_: JetStreamContext, name: str) -> bool:
         return False
 
     await publish(link, SUBJECT, "m-1")

@@ -13,7 +13,7 @@ import pytest
 from servers import free_port
 
 from robometrics.cli.processes import table
-from robometrics.schema import Reply, Watched
+from robometrics.requests import Reply, Watched
 
 
 async def robometrics(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -3,49 +3,24 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 
 import anyio
 import pytest
-from builders import SLOT, event, host_batch, process_batch
+from builders import SLOT, event, host_batch, process_batch, tally
 from servers import NatsServer
 
 from robometrics import subjects
-from robometrics.broker import AckedPublisher, Link, Puller
+from robometrics.broker import Link
 from robometrics.consumers.persist import persist
 from robometrics.consumers.rollup import rollup
-from robometrics.schema import encode
+from robometrics.errors import RetryLaterError
+from robometrics.schema import Tally, encode
 from robometrics.store import Series, Store
 
+from .consuming import publish, run_until_drained
+
 PLANNER = Series("robot", "process", "planner")
-
-
-async def publish(link: Link, *messages: tuple[str, bytes]) -> None:
-    async with AckedPublisher.open(link, max_in_flight=64) as publisher:
-        for number, (subject, data) in enumerate(messages):
-            future = await publisher.publish(subject, data, message_id=f"t-{number}")
-            assert await future
-
-
-@pytest.fixture(autouse=True)
-def _no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is to come is there already."""
-    monkeypatch.setattr("robometrics.consumers.rollup.LINGER_SECONDS", 0.0)
-    monkeypatch.setattr("robometrics.broker.consumer.FETCH_SECONDS", 0.1)
-
-
-async def run_until_drained(link: Link, store: Store, *makers: object) -> list:
-    """Run one copy of each consumer until its durable has nothing left."""
-    loops = [maker(link, store, fetch_batches=100) for maker in makers]
-    stop = anyio.Event()
-    with anyio.fail_after(30):
-        async with anyio.create_task_group() as tg:
-            for loop in loops:
-                tg.start_soon(loop.run, stop)
-            for loop in loops:
-                while await Puller(link, loop.name).pending():
-                    await anyio.sleep(0.02)
-            stop.set()
-    return loops
 
 
 async def test_a_batch_becomes_one_document_with_every_value(
@@ -108,6 +83,52 @@ async def test_a_batch_sent_twice_is_stored_and_folded_once(
             )
         ]
         assert 2 == window.stats.count
+
+
+async def test_a_tally_is_kept_before_it_is_acknowledged(
+    link: Link, store: Store
+) -> None:
+    sent = tally(process_batch())
+    subject = subjects.events("robot")
+    await publish(link, (subject, encode(sent)), (subject, encode(sent)))
+
+    [loop] = await run_until_drained(link, store, persist)
+
+    assert 2 == loop.absorbed
+    assert [sent] == [t async for t in store.tallies.read("robot", SLOT, SLOT + 1)]
+
+
+async def test_a_tally_that_could_not_be_kept_is_delivered_again(
+    link: Link, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep, refused = store.tallies.insert, []
+
+    async def fail_once(tallies: Sequence[Tally]) -> None:
+        if not refused:
+            refused.extend(tallies)
+            raise RetryLaterError("the database is away")
+        await keep(tallies)
+
+    monkeypatch.setattr(store.tallies, "insert", fail_once)
+    monkeypatch.setattr("robometrics.consumers.loop.RETRY_SECONDS", 0.01)
+    sent = tally(process_batch())
+    await publish(link, (subjects.events("robot"), encode(sent)))
+
+    await run_until_drained(link, store, persist)
+
+    assert [sent] == refused
+    assert [sent] == [t async for t in store.tallies.read("robot", SLOT, SLOT + 1)]
+
+
+async def test_a_tally_of_another_host_is_a_dead_letter(
+    link: Link, store: Store
+) -> None:
+    await publish(link, (subjects.events("robot"), encode(tally(host="another"))))
+
+    await run_until_drained(link, store, persist)
+
+    [letter] = await store.dead_letters.latest(10)
+    assert "belongs on" in letter.reason
 
 
 @pytest.mark.parametrize(

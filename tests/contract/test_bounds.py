@@ -9,13 +9,12 @@ from builders import event, fields, process_batch
 from golden import GPU_V1
 
 from robometrics.errors import DiscardMessageError
+from robometrics.requests import REQUEST_BYTES_MAX, decode_request
 from robometrics.schema import (
     MESSAGE_BYTES_MAX,
     NS_PER_SECOND,
-    REQUEST_BYTES_MAX,
     decode_batch,
-    decode_event,
-    decode_request,
+    decode_note,
     encode,
 )
 
@@ -180,6 +179,9 @@ EVENT_INSIDE: list[dict[str, Any]] = [
     {"tags": {f"t{number}": "x" for number in range(16)}},
     {"tags": {"a" * 32: "é" * 100}},
     {"missing": INT64_MAX},
+    {"missing_samples": INT64_MAX},
+    {"cause": "a" * 32},
+    {"cause": "of_a_newer_worker"},
 ]
 EVENT_OUTSIDE: list[tuple[dict[str, Any], str]] = [
     ({"at_ns": -1}, ">= 0"),
@@ -199,12 +201,17 @@ EVENT_OUTSIDE: list[tuple[dict[str, Any], str]] = [
     ({"event": "exploded"}, "Invalid enum value"),
     ({"from_slot": 1}, ">= 946684800"),
     ({"missing": -1}, ">= 0"),
+    ({"missing_samples": -1}, ">= 0"),
+    ({"cause": ""}, "matching regex"),
+    ({"cause": "a" * 33}, "matching regex"),
+    ({"cause": "Disk"}, "matching regex"),
+    ({"cause": "disk\n"}, "matching regex"),
 ]
 
 
 @pytest.mark.parametrize("changes", EVENT_INSIDE)
 def test_an_event_just_inside_every_bound_is_taken(changes: dict[str, Any]) -> None:
-    decode_event(encode(fields(event(), **changes)))
+    decode_note(encode(fields(event(), **changes)))
 
 
 @pytest.mark.parametrize(("changes", "problem"), EVENT_OUTSIDE)
@@ -212,7 +219,7 @@ def test_an_event_just_outside_a_bound_is_refused_with_the_reason(
     changes: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(DiscardMessageError, match=problem):
-        decode_event(encode(fields(event(), **changes)))
+        decode_note(encode(fields(event(), **changes)))
 
 
 @pytest.mark.parametrize(

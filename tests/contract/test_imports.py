@@ -17,7 +17,10 @@ import robometrics
 ROOT = Path(robometrics.__file__).parent
 
 CONTRACT = frozenset(
-    {"", "schema", "subjects", "metrics", "errors", "settings", "runtime"}
+    {
+        *("", "schema", "requests", "subjects", "metrics"),
+        *("errors", "settings", "runtime", "times"),
+    }
 )
 """Modules of the contract; ``""`` is ``robometrics`` itself."""
 
@@ -50,6 +53,8 @@ OWNERS = {
     "pynvml": {"publisher"},
     "litestar": {"api"},
     "uvicorn": {"api"},
+    "prometheus_client": {"api"},
+    "rich": {"cli"},
 }
 ONE_MODULE = {"motor": "store.driver"}
 CONTRACT_LIBRARIES = {"msgspec", "tomli", "robometrics", *sys.stdlib_module_names}

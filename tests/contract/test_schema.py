@@ -8,25 +8,41 @@ from typing import Any
 import msgspec
 import pytest
 from builders import SLOT, event, fields, host_batch, process_batch
-from golden import EVENT_V1, GPU_V1, HOST_V1, PROCESS_V1, REPLIES_V1, REQUESTS_V1
+from golden import (
+    EVENT_V1,
+    GPU_V1,
+    HOST_V1,
+    PROCESS_V1,
+    REPLIES_V1,
+    REQUESTS_V1,
+    TALLY_V1,
+    VERDICTS_V1,
+)
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from robometrics.errors import DiscardMessageError
+from robometrics.requests import (
+    ListRequest,
+    Reply,
+    Verdict,
+    decode_now,
+    decode_reply,
+    decode_request,
+    decode_verdict,
+)
 from robometrics.schema import (
     NS_PER_SECOND,
     AnyBatch,
     Event,
     GpuBatch,
     HostBatch,
-    ListRequest,
     Previous,
     ProcessBatch,
-    Reply,
+    Tally,
+    TallyRow,
     decode_batch,
-    decode_event,
-    decode_reply,
-    decode_request,
+    decode_note,
     encode,
 )
 
@@ -96,6 +112,31 @@ EVENTS = st.builds(
     from_slot=st.none() | SLOTS,
     to_slot=st.none() | SLOTS,
     missing=st.none() | st.integers(0, INT64_MAX),
+    cause=st.none() | st.from_regex(r"[a-z][a-z_]{0,31}", fullmatch=True),
+    missing_samples=st.none() | st.integers(0, INT64_MAX),
+)
+ROWS = st.lists(
+    st.builds(
+        TallyRow,
+        kind=st.sampled_from(["process", "host", "gpu"]),
+        name=TEXT,
+        run=RUNS,
+        slots=st.integers(1, 2**60 - 1),
+        samples=st.integers(1, 2**32),
+    ),
+    max_size=5,
+)
+IDS = st.lists(RUNS, max_size=5)
+TALLIES = st.builds(
+    Tally,
+    version=st.integers(1, 1000),
+    host=NAMES,
+    outbox=RUNS,
+    sequence=st.integers(1, INT64_MAX),
+    generation=st.integers(0, 2**31 - 1),
+    from_slot=SLOTS,
+    rows=ROWS,
+    events=IDS,
 )
 
 
@@ -111,7 +152,17 @@ def test_any_valid_batch_comes_back_as_it_was(batch: AnyBatch) -> None:
 
 @given(EVENTS)
 def test_any_valid_event_comes_back_as_it_was(sent: Event) -> None:
-    assert sent == decode_event(encode(sent))
+    assert sent == decode_note(encode(sent))
+
+
+@given(TALLIES)
+def test_any_valid_tally_comes_back_as_it_was(sent: Tally) -> None:
+    assert sent == decode_note(encode(sent))
+
+
+@given(st.builds(Verdict, rows=ROWS, events=IDS, problem=TEXT))
+def test_any_valid_verdict_comes_back_as_it_was(sent: Verdict) -> None:
+    assert sent == decode_verdict(encode(sent))
 
 
 def without(message: msgspec.Struct, *names: str) -> dict[str, Any]:
@@ -121,7 +172,7 @@ def without(message: msgspec.Struct, *names: str) -> dict[str, Any]:
 @pytest.mark.parametrize("value", [1, "x", None, [1, {"a": [2]}], {"b": {}}, b"\x00"])
 def test_a_field_of_a_later_release_is_passed_over(value: object) -> None:
     assert process_batch() == decode_batch(encode(fields(process_batch(), new=value)))
-    assert event() == decode_event(encode(fields(event(), new=value)))
+    assert event() == decode_note(encode(fields(event(), new=value)))
 
 
 def test_a_request_field_of_a_later_release_is_passed_over() -> None:
@@ -136,7 +187,7 @@ def test_a_field_with_a_default_may_be_absent() -> None:
     bare = without(process_batch(), "version", "generation", "previous")
 
     assert process_batch(previous=None) == decode_batch(encode(bare))
-    assert event() == decode_event(encode(without(event(), "version")))
+    assert event() == decode_note(encode(without(event(), "version")))
 
 
 @pytest.mark.parametrize(
@@ -150,15 +201,18 @@ def test_a_field_without_a_default_may_not_be_absent(name: str) -> None:
 
 DECODERS: list[Callable[[bytes], object]] = [
     decode_batch,
-    decode_event,
+    decode_note,
     decode_request,
     decode_reply,
+    decode_verdict,
+    decode_now,
 ]
 VALID = [
     encode(process_batch()),
     encode(host_batch(slot=SLOT)),
     encode(event(tags={"a": "b"})),
     *(bytes.fromhex(golden) for _, golden in (PROCESS_V1, HOST_V1, GPU_V1, EVENT_V1)),
+    *(bytes.fromhex(golden) for _, golden in (TALLY_V1, *VERDICTS_V1[:1])),
     *(golden for _, golden in REQUESTS_V1),
     *(golden for _, golden in REPLIES_V1),
 ]

@@ -148,3 +148,28 @@ async def test_a_real_server_delivers_hostile_names_to_their_own_pattern_only(
             await anyio.sleep(0.005)
 
     assert sent == heard
+
+
+@pytest.mark.parametrize(
+    ("subject", "expected"),
+    [
+        (subjects.host_samples("robot 7"), True),
+        (subjects.process_samples("robot", "planner"), True),
+        (subjects.gpu_samples("robot", 0), True),
+        (subjects.events("robot"), True),
+        (subjects.register("robot"), False),
+        (subjects.TIME, False),
+        (subjects.SAMPLES, False),
+        ("robometrics.v1.samples.*.host", False),
+        ("robometrics.v1.samples.robot", False),
+        ("robometrics.v1.events.robot.more", False),
+        ("robometrics.v1.samples..host", False),
+        ("robometrics.v1.samples.a b.host", False),
+        ("robometrics.v1.samples.a.host\r\nPUB x 0", False),
+        ("robometrics.v1.events.robot\n", False),
+        ("$JS.API.STREAM.DELETE.ROBOMETRICS", False),
+        ("", False),
+    ],
+)
+def test_only_subjects_of_data_are_of_the_stream(subject: str, expected: bool) -> None:
+    assert expected == subjects.is_of_the_stream(subject)

@@ -61,11 +61,16 @@ async def opened(url: str) -> AsyncIterator[tuple[Page, list[str]]]:
             page.on("dialog", lambda dialog: problems.append(dialog.message))
             await page.goto(url)
             yield page, problems
-            if folder := os.environ.get("CI_ARTIFACTS"):
-                name = os.environ["PYTEST_CURRENT_TEST"].split("::")[1].split(" ")[0]
-                await page.screenshot(path=str(Path(folder) / f"{name}.png"))
+            await photograph(page, "end")
         finally:
             await browser.close()
+
+
+async def photograph(page: Page, moment: str) -> None:
+    """Keep a picture for people, where they asked for it."""
+    if folder := os.environ.get("CI_ARTIFACTS"):
+        name = os.environ["PYTEST_CURRENT_TEST"].split("::")[1].split(" ")[0]
+        await page.screenshot(path=str(Path(folder) / f"{name}-{moment}.png"))
 
 
 async def attribute(page: Page, selector: str, name: str) -> float:
@@ -122,6 +127,30 @@ async def test_the_page_goes_on_by_itself_when_the_server_is_killed(
     finally:
         run.terminate()
         run.communicate()
+
+
+async def test_the_page_says_in_words_when_the_database_is_behind(
+    own_product: Product,
+) -> None:
+    """A frozen database is what a full or dying disk looks like from outside."""
+    product = own_product
+    async with opened(f"{product.url}/?host=robot") as (page, problems):
+        await page.wait_for_selector('.pipeline[data-state="stored"]', timeout=30_000)
+        assert "stored within" in (await page.text_content(".pipeline") or "")
+        await photograph(page, "stored")
+        database = product.child("mongod")
+        database.suspend()
+        try:
+            words = (
+                "text=/^\\s*MongoDB is away: [0-9,]+ batch(es)? waits? in the stream/"
+            )
+            await page.wait_for_selector(words, timeout=40_000)
+            assert "behind" == await page.get_attribute(".pipeline", "data-state")
+            await photograph(page, "behind")
+        finally:
+            database.resume()
+        await page.wait_for_selector('.pipeline[data-state="stored"]', timeout=40_000)
+        assert [] == [text for text in problems if "503" not in text]
 
 
 async def test_a_hostile_name_is_text(product: Product) -> None:

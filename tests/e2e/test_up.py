@@ -131,6 +131,16 @@ def test_one_line_in_a_program_finds_the_running_product(product: Product) -> No
     wait_until_stored(product, "one-line", "exited")
 
 
+def test_the_doctor_finds_nothing_wrong_with_it(product: Product) -> None:
+    doctor = product.command("doctor")
+    said = doctor.communicate(timeout=50)[0].decode()
+
+    assert 0 == doctor.returncode, said
+    assert "the running robometrics up" in said
+    outbox = [line for line in said.splitlines() if line.startswith("ok       outbox")]
+    assert outbox, said
+
+
 def test_a_second_up_says_where_the_first_one_is(product: Product) -> None:
     second = product.command("up", "--no-browser")
     output, _ = second.communicate(timeout=50)
@@ -176,7 +186,7 @@ def test_a_signal_drains_in_order_and_exits_0(tmp_path: Path, signum: int) -> No
     import sqlite3  # noqa: PLC0415
 
     db = sqlite3.connect(tmp_path / "data" / "worker" / "outbox.db")
-    assert [(0,)] == db.execute("SELECT count(*) FROM messages").fetchall()
+    assert [] == db.execute("SELECT subject, data FROM messages").fetchall()
     db.close()
 
 

@@ -155,7 +155,7 @@ async def test_a_cluster_keeps_the_stream_when_a_broker_dies(
         client = await link.wait_up()
         await provision(link, max_bytes=64 << 20, replicas=3)
         info = await client.jetstream().stream_info(STREAM)
-        await client.jetstream().publish(SAMPLES, b"before")
+        await _publish_until_stored(client, b"before", "1")
     assert info.cluster is not None
     peers = {info.cluster.leader, *(p.name for p in info.cluster.replicas or ())}
     assert peers == {"nats-1", "nats-2", "nats-3"}
@@ -166,19 +166,19 @@ async def test_a_cluster_keeps_the_stream_when_a_broker_dies(
 
     client = await nats.connect([broker.url for broker in alive])
     try:
-        stored = await _publish_until_stored(client, b"after")
+        stored = await _publish_until_stored(client, b"after", "2")
     finally:
         await client.close()
     assert stored == 2
 
 
-async def _publish_until_stored(client: Any, data: bytes) -> int:
+async def _publish_until_stored(client: Any, data: bytes, identity: str) -> int:
     """Publish as an outbox does: with an identity, until there is a leader again."""
     with anyio.fail_after(LEADER_SECONDS):
         while True:
             try:
                 ack = await client.jetstream().publish(
-                    SAMPLES, data, timeout=1, headers={"Nats-Msg-Id": "1"}
+                    SAMPLES, data, timeout=1, headers={"Nats-Msg-Id": identity}
                 )
             except (nats.errors.Error, TimeoutError):
                 await anyio.sleep(0.05)

@@ -13,6 +13,7 @@ from robometrics.settings import ServerSettings
 
 SETTINGS = ServerSettings()
 STREAM = provisioning.STREAM
+ADVISORIES = provisioning.ADVISORIES
 FILES = Path(__file__).resolve().parents[2] / "infra/nats"
 SAMPLES = subjects.host_samples("h1")
 EVENTS = subjects.events("h1")
@@ -27,7 +28,14 @@ def test_the_files_say_what_provisioning_says() -> None:
     stream = provisioning.stream_config(
         max_bytes=SETTINGS.stream_max_bytes, replicas=SETTINGS.replicas
     )
-    wanted = {"stream.json": stream.as_dict()} | {
+    advisories = provisioning.advisories_config(replicas=SETTINGS.replicas)
+    wanted = {
+        "stream.json": stream.as_dict(),
+        "advisories.json": advisories.as_dict(),
+        "advisories-consumer.json": (
+            provisioning.advisories_consumer_config().as_dict()
+        ),
+    } | {
         f"consumer-{config.durable_name}.json": config.as_dict()
         for config in provisioning.consumer_configs()
     }
@@ -86,25 +94,33 @@ async def test_the_files_make_what_provisioning_makes(start_broker: Start) -> No
 
 async def _apply_files(client: Any) -> None:
     """Send the files to the server in the README's order."""
+    advisories = _file("advisories.json")
+    await _api(client, f"STREAM.CREATE.{ADVISORIES}", advisories)
+    await _make_durable(client, ADVISORIES, _file("advisories-consumer.json"))
     stream = _file("stream.json")
     first = stream | {"subjects": [provisioning._NOT_YET]}
     await _api(client, f"STREAM.CREATE.{STREAM}", first)
     for path in sorted(FILES.glob("consumer-*.json")):
-        config = _file(path.name)
-        await _api(
-            client,
-            f"CONSUMER.DURABLE.CREATE.{STREAM}.{config['durable_name']}",
-            {"stream_name": STREAM, "config": config},
-        )
+        await _make_durable(client, STREAM, _file(path.name))
     await _api(client, f"STREAM.UPDATE.{STREAM}", stream)
 
 
+async def _make_durable(client: Any, stream: str, config: dict[str, Any]) -> None:
+    await _api(
+        client,
+        f"CONSUMER.DURABLE.CREATE.{stream}.{config['durable_name']}",
+        {"stream_name": stream, "config": config},
+    )
+
+
 async def _state(client: Any) -> dict[str, tuple[Any, str]]:
-    """Return configuration and birth of the stream and of each durable."""
-    found = {STREAM: await _api(client, f"STREAM.INFO.{STREAM}", {})}
-    names = await _api(client, f"CONSUMER.NAMES.{STREAM}", {})
-    for name in sorted(names["consumers"]):
-        found[name] = await _api(client, f"CONSUMER.INFO.{STREAM}.{name}", {})
+    """Return configuration and birth of the streams and of each durable."""
+    found = {}
+    for stream in (STREAM, ADVISORIES):
+        found[stream] = await _api(client, f"STREAM.INFO.{stream}", {})
+        names = await _api(client, f"CONSUMER.NAMES.{stream}", {})
+        for name in sorted(names["consumers"]):
+            found[name] = await _api(client, f"CONSUMER.INFO.{stream}.{name}", {})
     return {name: (info["config"], info["created"]) for name, info in found.items()}
 
 

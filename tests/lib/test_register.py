@@ -18,7 +18,7 @@ from servers import NatsServer, free_port
 from robometrics.lib import client
 from robometrics.lib.register import Register
 from robometrics.publisher.worker import worker
-from robometrics.schema import ListRequest
+from robometrics.requests import ListRequest
 from robometrics.settings import ClientSettings, WorkerSettings
 
 RUN_SECONDS = 30

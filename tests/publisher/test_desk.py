@@ -18,10 +18,7 @@ from robometrics.broker import Link
 from robometrics.errors import SettingsError
 from robometrics.lib import client
 from robometrics.publisher.worker import worker
-from robometrics.schema import (
-    ListRequest,
-    encode_request,
-)
+from robometrics.requests import ListRequest, encode_request
 
 from .workers import ask, running, settings_for
 
@@ -99,7 +96,9 @@ async def test_a_second_worker_on_one_socket_refuses_to_start(
     nats_server: NatsServer, tmp_path: Path
 ) -> None:
     settings = settings_for(nats_server.url, tmp_path)
-    other = settings_for(nats_server.url, tmp_path, data_dir=str(tmp_path / "other"))
+    other = settings_for(
+        nats_server.url, tmp_path, data_dir=str(tmp_path / "other"), host="two"
+    )
     async with running(settings):
         with pytest.raises(SettingsError, match="another worker"):
             await worker(other, anyio.Event())

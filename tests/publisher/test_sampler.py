@@ -10,7 +10,8 @@ import pytest
 from waiting import poll_until
 
 from robometrics import runtime
-from robometrics.publisher.clock import Clock
+from robometrics.errors import ProcessDeniedError
+from robometrics.publisher.clock import Clock, since_boot_ns
 from robometrics.publisher.sampler import Sampler, Slot
 from robometrics.publisher.samplers.host import read_host
 from robometrics.publisher.series import SlotBuffer
@@ -147,6 +148,8 @@ def test_a_step_back_publishes_no_slot_twice_in_one_generation() -> None:
     assert {0, 1} == {generation for generation, _ in identities}
     slots = {g: {s for gen, s in identities if gen == g} for g in (0, 1)}
     assert slots[0] & slots[1], "the time that came twice was measured twice"
+    hosts = {(b.generation, b.slot) for b in bench.batches(HostBatch)}
+    assert set(identities) == hosts, "an audit takes a slot without the host for a hole"
     first_of_new = next(b for b in bench.batches() if b.generation == 1)
     assert first_of_new.previous is None
 
@@ -252,3 +255,80 @@ def test_one_odd_file_leaves_the_rest_of_the_host_measured(
     values = read_host()
     assert values["memory_total_bytes"]
     assert "disk_read_bytes_total" not in values
+
+
+def test_a_host_that_slept_is_no_worker_that_was_late() -> None:
+    """A suspended laptop: both clocks go on, the one that counts work does not."""
+    slept_ns = 0
+    clock = Clock(
+        wall_ns=lambda: time.time_ns() + slept_ns,
+        monotonic_ns=lambda: since_boot_ns() + slept_ns,
+    )
+    bench = Bench(SECOND // 10, clock)
+    bench.watch(os.getpid())
+    bench.sampler.start()
+    poll_until(lambda: len(bench.slots) >= 1)
+    slept_ns = 7 * SECOND
+    poll_until(lambda: any(slot.gaps for slot in bench.slots))
+    count = len(bench.slots)
+    poll_until(lambda: len(bench.slots) > count + 1)
+    bench.sampler.stop()
+    bench.sampler.join(5)
+
+    gaps = [gap for slot in bench.slots for gap in slot.gaps]
+    assert {"host_asleep"} == {gap.cause for gap in gaps}
+    slots = [slot.slot for slot in bench.slots]
+    absent = set(range(slots[0], slots[-1])) - set(slots)
+    assert 6 <= len(absent) <= 8
+    assert absent <= set(range(gaps[0].from_slot, gaps[-1].to_slot + 1))
+    assert {0} == {slot.step_ns for slot in bench.slots}
+    assert {0} == {slot.generation for slot in bench.slots}
+
+
+def test_a_process_that_cannot_be_read_is_a_gap_of_its_own() -> None:
+    bench = Bench(SECOND // 10)
+    bench.watch(os.getpid(), "shy")
+    bench.watch(os.getpid(), "mine")
+    shy = next(t for t in bench.watchlist if t.registration.name == "shy")
+    read = shy.reader.fast
+    bench.sampler.start()
+    poll_until(lambda: len(bench.slots) >= 1)
+
+    def refuse() -> tuple[int, int | None]:
+        raise ProcessDeniedError(os.getpid())
+
+    shy.reader.fast = refuse  # type: ignore[method-assign]
+    count = len(bench.slots)
+    poll_until(lambda: len(bench.slots) > count + 1)
+    shy.reader.fast = read  # type: ignore[method-assign]
+    poll_until(lambda: any(slot.gaps for slot in bench.slots))
+    bench.sampler.stop()
+    bench.sampler.join(5)
+
+    [gap] = [gap for slot in bench.slots for gap in slot.gaps]
+    assert ("process_unreadable", ("shy", shy.run)) == (gap.cause, gap.whose)
+    assert gap.to_slot - gap.from_slot >= 1
+    taken = {"mine": 0, "shy": 0}
+    for slot in bench.slots:
+        for _, name, _, samples in slot.taken:
+            if name:
+                taken[name] += samples
+    assert gap.missing_samples == taken["mine"] - taken["shy"]
+    assert [] == bench.gone, "it is tried again"
+
+
+def test_an_end_is_handed_over_once_however_late_the_event_loop_is() -> None:
+    """Until the loop has let the target go, more slots end."""
+    bench = Bench(SECOND // 2)
+    target = bench.watch(os.getpid())
+    bench.sampler.start()
+    poll_until(lambda: bench.slots)
+    target.final = (bench.clock.now_ns(), 10**15)
+    target.closing = True
+    count = len(bench.slots)
+    poll_until(lambda: len(bench.slots) > count + 3)
+    bench.sampler.stop()
+    bench.sampler.join(5)
+    assert [target] == [each for slot in bench.slots for each in slot.finished]
+    last = [batch.metrics["cpu_time_ns"][-1] for batch in bench.batches()]
+    assert 1 == last.count(10**15)

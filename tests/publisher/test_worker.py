@@ -12,9 +12,7 @@ from waiting import eventually
 
 from robometrics.broker import Link
 from robometrics.lib import client
-from robometrics.schema import (
-    ListRequest,
-)
+from robometrics.requests import ListRequest
 
 from .conftest import Spawn
 from .workers import Collector, ask, running, settings_for

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
 from waiting import poll_until
 
-from robometrics.store import DeadLetter, Store
+from robometrics.errors import BadRequestError
+from robometrics.store import DeadLetter, KeptLetter, Store
 
 
 def wait_a_millisecond() -> None:
@@ -27,10 +29,19 @@ def letter(**changes: Any) -> DeadLetter:
     return DeadLetter(**values | changes)
 
 
+def as_sent(kept: KeptLetter) -> DeadLetter:
+    return letter(
+        **{name: getattr(kept, name) for name in DeadLetter.__struct_fields__}
+    )
+
+
 async def test_a_letter_comes_back_with_its_bytes_and_reason(store: Store) -> None:
     await store.dead_letters.insert([letter()])
 
-    assert [letter()] == await store.dead_letters.latest(10)
+    [kept] = await store.dead_letters.latest(10)
+    assert letter() == as_sent(kept)
+    assert kept == await store.dead_letters.get(kept.id)
+    assert [kept.id] == await store.dead_letters.ids()
     assert 1 == await store.dead_letters.count()
 
 
@@ -75,10 +86,61 @@ async def test_a_letter_may_hold_the_largest_message_and_any_text(store: Store) 
 
     await store.dead_letters.insert([large])
 
-    assert [large] == await store.dead_letters.latest(1)
+    [kept] = await store.dead_letters.latest(1)
+    assert large == as_sent(kept)
 
 
 async def test_no_letters_are_no_write(store: Store) -> None:
     await store.dead_letters.insert([])
 
     assert 0 == await store.dead_letters.count()
+
+
+async def test_a_removed_letter_has_gone_and_the_others_have_not(store: Store) -> None:
+    await store.dead_letters.insert([letter(), letter(stream_sequence=8)])
+    [first, second] = await store.dead_letters.ids()
+
+    assert await store.dead_letters.remove(first)
+
+    assert not await store.dead_letters.remove(first)
+    assert (None, [second]) == (
+        await store.dead_letters.get(first),
+        await store.dead_letters.ids(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({}, {"a.b", "a+b", "aXb", "é.\n.c", "$^"}),
+        ({"subject": "a.b"}, {"a.b"}),
+        ({"subject": "a?b"}, {"a.b", "a+b", "aXb"}),
+        ({"subject": "a*"}, {"a.b", "a+b", "aXb"}),
+        ({"subject": "a+b"}, {"a+b"}),
+        ({"subject": "(a|.)*"}, set()),
+        ({"subject": "é*c"}, {"é.\n.c"}),
+        ({"subject": "$^"}, {"$^"}),
+        ({"subject": "a\0*"}, set()),
+        ({"subject": "a"}, set()),
+        ({"consumer": "rollup"}, {"$^"}),
+        ({"consumer": "rollup", "subject": "a*"}, set()),
+    ],
+)
+async def test_a_pattern_is_no_regular_expression(
+    store: Store, wanted: dict[str, str], expected: set[str]
+) -> None:
+    subjects = ("a.b", "a+b", "aXb", "é.\n.c")
+    letters = [letter(subject=subject, data=subject.encode()) for subject in subjects]
+    await store.dead_letters.insert([*letters, letter(subject="$^", consumer="rollup")])
+
+    found = await store.dead_letters.latest(10, **wanted)
+
+    assert expected == {one.subject for one in found}
+
+
+@pytest.mark.parametrize("pattern", ["*" * 11, "\udcff"])
+async def test_a_pattern_that_cannot_be_matched_is_refused(
+    store: Store, pattern: str
+) -> None:
+    with pytest.raises(BadRequestError, match="subject"):
+        await store.dead_letters.latest(10, subject=pattern)

@@ -123,6 +123,47 @@ async def test_any_order_of_batches_with_repeats_leaves_the_same_rows(
         assert expected == await rows(store.fleet)
 
 
+def reading(slot: int, **values: int | None) -> AnyBatch:
+    columns = {"load_1m": [0.5]} | {key: [value] for key, value in values.items()}
+    return host_batch(slot=slot, metrics=columns)
+
+
+async def test_a_host_shows_what_its_newest_batch_says_of_itself(store: Store) -> None:
+    batches = [
+        reading(SLOT, outbox_messages=9, clock_offset_ns=-4),
+        reading(SLOT + 10, outbox_messages=3, clock_offset_ns=2**40),
+        reading(SLOT + 5, outbox_messages=7),
+        process_batch(slot=SLOT + 20),
+    ]
+    for order in itertools.permutations(batches):
+        await fresh(store)
+        for batch in (*order, *order[:2]):
+            await store.fleet.see([batch])
+        [host] = await store.fleet.hosts()
+        assert (3, 2**40, SLOT + 20) == (
+            host.outbox_messages,
+            host.clock_offset_ns,
+            host.last_slot,
+        )
+
+
+async def test_what_a_host_does_not_say_is_not_known(store: Store) -> None:
+    await store.fleet.see([reading(SLOT, outbox_messages=9, clock_offset_ns=1)])
+    await store.fleet.see([reading(SLOT + 5, outbox_messages=None)])
+
+    [host] = await store.fleet.hosts()
+
+    assert (None, None) == (host.outbox_messages, host.clock_offset_ns)
+
+
+async def test_a_backlog_is_shown_at_most_five_seconds_late(store: Store) -> None:
+    for slot in range(SLOT, SLOT + 33):
+        await store.fleet.see([reading(slot, outbox_messages=slot)])
+        [host] = await store.fleet.hosts()
+        assert host.outbox_messages is not None
+        assert slot - 5 < host.outbox_messages <= slot
+
+
 async def test_what_is_noted_is_at_most_five_seconds_behind(store: Store) -> None:
     for slot in range(SLOT, SLOT + 63):
         await store.fleet.see([host_batch(slot=slot)])

@@ -23,11 +23,13 @@ from robometrics import runtime
 from robometrics.errors import (
     ProcessDeniedError,
     ProcessGoneError,
+    SkipProcessError,
     TooManyFilesError,
 )
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _NS_PER_SECOND = 1_000_000_000
+_GONE = (errno.ESRCH, errno.ENOENT, errno.EINVAL)  # the last: of its CPU clock
 _LINUX: bool = sys.platform == "linux"
 
 
@@ -122,7 +124,7 @@ class LinuxProcess:
             cpu_time_ns = time.clock_gettime_ns(self._clock)
             statm = os.pread(self._statm, 64, 0)
         except OSError as exc:
-            raise ProcessGoneError(self.pid) from exc
+            raise self._why(exc) from exc
         pages = int(statm.split(b" ", 2)[1])
         return cpu_time_ns, pages * _PAGE_BYTES or None
 
@@ -130,7 +132,7 @@ class LinuxProcess:
         try:
             values = parse_stat(os.pread(self._stat, 1024, 0))
         except OSError as exc:
-            raise ProcessGoneError(self.pid) from exc
+            raise self._why(exc) from exc
         if self._io is not None:
             try:
                 values |= parse_io(os.pread(self._io, 512, 0))
@@ -141,8 +143,13 @@ class LinuxProcess:
     def final_cpu_time_ns(self) -> int | None:
         try:
             return self.fast()[0]
-        except ProcessGoneError:
+        except SkipProcessError:
             return None
+
+    def _why(self, exc: OSError) -> SkipProcessError:
+        if exc.errno in _GONE:
+            return ProcessGoneError(self.pid)
+        return ProcessDeniedError(self.pid)
 
     def close(self) -> None:
         while self._descriptors:

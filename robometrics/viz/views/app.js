@@ -1,17 +1,18 @@
-/** The frame: a bar with the state of the connection, the fleet, and what is shown. */
+/** The frame: a bar with the state of pipeline and connection, the fleet, and what is shown. */
 
 import { html } from "../dom.js";
 import { hosts, processes, selection } from "../store.js";
 import { Empty } from "./empty.js";
 import { Fleet } from "./fleet.js";
 import { Detail } from "./process.js";
-import { Status } from "./status.js";
+import { PipelineStatus, Status } from "./status.js";
 
 /** @param {{feed: import("../feed.js").Feed}} props */
 export function App({ feed }) {
   return html`
     <header class="bar">
       <h1 class="brand"><img src="static/icon.svg" alt="" width="22" height="22" />RoboMetrics</h1>
+      <${PipelineStatus} />
       <${Status} />
     </header>
     <${Body} feed=${feed} />

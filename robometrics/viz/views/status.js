@@ -1,7 +1,8 @@
-/** One line: whether what is seen is live, and if not, how old it is. */
+/** Two lines: whether what is seen is live, and whether it is being stored. */
 
 import { html } from "../dom.js";
-import { connection, dataUpToMs, fleetError, socketError } from "../store.js";
+import { describePipeline } from "../pipeline.js";
+import { connection, dataUpToMs, fleetError, pipeline, socketError } from "../store.js";
 import { formatClock } from "../units.js";
 
 export function Status() {
@@ -10,6 +11,17 @@ export function Status() {
   return html`
     <p class="status" role="status" data-state=${state} title=${reason}>
       <span class="dot" aria-hidden="true"></span>${text(state)}
+    </p>
+  `;
+}
+
+/** Nothing while nobody tells: then the other line says that the server is away. */
+export function PipelineStatus() {
+  if (!pipeline.value) return null;
+  const { isBehind, text, details } = describePipeline(pipeline.value);
+  return html`
+    <p class="pipeline" data-state=${isBehind ? "behind" : "stored"} title=${details}>
+      ${text}
     </p>
   `;
 }

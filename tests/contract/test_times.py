@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robometrics.api.times import parse_time
 from robometrics.errors import BadRequestError
+from robometrics.times import parse_range, parse_time
 
 NOW = 1_790_000_000_000_000_000
 SECOND = 1_000_000_000
@@ -40,3 +40,21 @@ def test_any_text_is_a_time_or_an_error_that_names_the_field(text: str) -> None:
         assert parse_time("to", text, NOW) >= 0
     except BadRequestError as exc:
         assert exc.field == "to"
+
+
+def test_a_range_is_two_times_of_one_moment() -> None:
+    start, stop = parse_range("from", "-15m", "to", "now")
+
+    assert 900 * SECOND == stop - start
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "field"),
+    [("now", "now", "from"), ("-1s", "-2s", "from"), ("-1s", "soon", "to")],
+)
+def test_a_range_out_of_order_names_the_field(
+    start: str, stop: str, field: str
+) -> None:
+    with pytest.raises(BadRequestError) as found:
+        parse_range("from", start, "to", stop)
+    assert field == found.value.field

@@ -1,4 +1,4 @@
-"""Times as people and programs write them in a query."""
+"""Times as people and programs write them: in a query, on a command line."""
 
 from __future__ import annotations
 
@@ -46,6 +46,24 @@ def parse_time(field: str, text: str, now_ns: int | None = None) -> int:
     if moment.timestamp() < 0:
         raise BadRequestError(field, "lies before 1970")
     return round(moment.timestamp() * 1_000_000) * 1_000
+
+
+def parse_range(
+    start_field: str, start: str, stop_field: str, stop: str
+) -> tuple[int, int]:
+    """Return two times of one moment, as nanoseconds since the Unix epoch.
+
+    Raises:
+        BadRequestError: One is no time, or they are not in order.
+    """
+    now_ns = time.time_ns()
+    start_ns = parse_time(start_field, start, now_ns)
+    stop_ns = parse_time(stop_field, stop, now_ns)
+    if stop_ns <= start_ns:
+        raise BadRequestError(
+            start_field, f"{start!r} does not lie before {stop_field}={stop!r}"
+        )
+    return start_ns, stop_ns
 
 
 def to_ms(ns: int) -> float:

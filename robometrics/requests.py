@@ -1,0 +1,179 @@
+"""The contract for requests: what a worker or server is asked, and what it answers.
+
+As in ``schema``, fields are only appended, each with a default. Requests and replies
+travel as JSON, except ``verify``: there a tally asks, and what is missing answers.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from robometrics.schema import (
+    MESSAGE_BYTES_MAX,
+    BootId,
+    Count,
+    EventId,
+    Name,
+    Pid,
+    Tags,
+    TallyRow,
+    decode_bounded,
+)
+
+REQUEST_BYTES_MAX = 16 * 1024
+
+
+class RegisterRequest(msgspec.Struct, kw_only=True, omit_defaults=True, tag="register"):
+    """Ask the worker on this host to measure a process under a name."""
+
+    name: Name
+    pid: Pid
+    """As the sender sees it."""
+
+    start_ticks: Count | None = None
+    """Kernel start time of the process; guards against a reused pid."""
+
+    boot_id: BootId | None = None
+    pid_namespace: Count | None = None
+    """Inode of ``/proc/<pid>/ns/pid`` as the sender sees it."""
+
+    tags: Tags = {}
+
+
+class UnregisterRequest(
+    msgspec.Struct, kw_only=True, omit_defaults=True, tag="unregister"
+):
+    """Ask the worker to stop measuring a process, under one name or all."""
+
+    pid: Pid
+    name: Name | None = None
+    start_ticks: Count | None = None
+    pid_namespace: Count | None = None
+    ended: bool = False
+    """The process has ended and its parent holds it until this is answered, so that
+    the worker can take a last, exact reading."""
+
+    exit_code: Annotated[int, msgspec.Meta(ge=-255, le=2**31 - 1)] | None = None
+
+
+class ListRequest(msgspec.Struct, tag="list"):
+    """Ask the worker what it measures."""
+
+
+class WhoRequest(msgspec.Struct, tag="who"):
+    """Ask which workers answer for a host's name."""
+
+
+AnyRequest = RegisterRequest | UnregisterRequest | ListRequest | WhoRequest
+
+
+class Watched(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One process a worker measures."""
+
+    process: str
+    pid: int
+    run: str
+    command: str = ""
+    cpu_time_ns: int | None = None
+    memory_rss_bytes: int | None = None
+    tags: dict[str, str] = {}
+
+
+class WorkerIdentity(msgspec.Struct, kw_only=True, frozen=True):
+    """One worker, and the machine it runs on."""
+
+    instance: str
+    """Random, given at its start."""
+
+    machine: str
+    """The machine's own name, whatever the worker calls its host."""
+
+    boot_id: str
+    pid: int
+    started_at_ns: int
+    """When the worker started, ns since the Unix epoch."""
+
+
+class Reply(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A worker's answer to any request."""
+
+    accepted: bool
+    host: str = ""
+    code: str = ""
+    """Why it was refused, from a small fixed set; empty if accepted."""
+
+    reason: str = ""
+    """Why it was refused, for people."""
+
+    run: str = ""
+    interval_ns: int = 0
+    watched: list[Watched] = []
+    worker: WorkerIdentity | None = None
+    """Who answers, to ``WhoRequest``."""
+
+
+class Verdict(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A server's answer to a tally: what of it is not in the database."""
+
+    rows: list[TallyRow] = []
+    """Only the missing slots; ``samples`` as in the tally."""
+
+    events: list[EventId] = []
+    problem: str = ""
+    """Why it cannot tell now; empty if it can."""
+
+
+class Now(msgspec.Struct, kw_only=True):
+    """A server's answer when asked for the time."""
+
+    now_ns: Count
+    """Nanoseconds since the Unix epoch."""
+
+
+_json_encoder = msgspec.json.Encoder()
+_request_decoder = msgspec.json.Decoder(AnyRequest)
+_reply_decoder = msgspec.json.Decoder(Reply)
+_now_decoder = msgspec.json.Decoder(Now)
+_verdict_decoder = msgspec.msgpack.Decoder(Verdict)
+
+encode_request = _json_encoder.encode
+"""Encode a request, a reply, or the time."""
+
+
+def decode_request(data: bytes) -> AnyRequest:
+    """Decode one request to a worker.
+
+    Raises:
+        DiscardMessageError: *data* breaks the schema; the message says where.
+    """
+    request: AnyRequest = decode_bounded(_request_decoder, data, REQUEST_BYTES_MAX)
+    return request
+
+
+def decode_reply(data: bytes) -> Reply:
+    """Decode a worker's answer.
+
+    Raises:
+        DiscardMessageError: *data* breaks the schema; the message says where.
+    """
+    return decode_bounded(_reply_decoder, data, MESSAGE_BYTES_MAX)
+
+
+def decode_now(data: bytes) -> Now:
+    """Decode a server's time.
+
+    Raises:
+        DiscardMessageError: *data* breaks the schema; the message says where.
+    """
+    return decode_bounded(_now_decoder, data, REQUEST_BYTES_MAX)
+
+
+def decode_verdict(data: bytes) -> Verdict:
+    """Decode a server's answer to a tally.
+
+    Raises:
+        DiscardMessageError: *data* breaks the schema; the message says where.
+    """
+    return decode_bounded(_verdict_decoder, data, MESSAGE_BYTES_MAX)

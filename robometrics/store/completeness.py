@@ -1,0 +1,63 @@
+"""How much of one series is there: batches expected, taken and stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from robometrics.schema import TALLY_SLOTS_MAX
+from robometrics.store import slots
+from robometrics.store.audit import Claim, Stored, claims, hours
+from robometrics.store.database import Store
+from robometrics.store.gaps import Gap
+from robometrics.store.keys import Series
+
+
+class Counts(msgspec.Struct):
+    """Batches of one series."""
+
+    expected: int = 0
+    """Taken, or in a slot that a gap says is missing; of a host, one a second."""
+
+    taken: int = 0
+    stored: int = 0
+
+
+async def count(
+    store: Store, series: Series, start: int, stop: int, gaps: Sequence[Gap]
+) -> Counts:
+    """Return the batches of *series* in ``[start, stop)``.
+
+    Args:
+        store: The database.
+        series: Which.
+        start: First slot; none before the series was first seen.
+        stop: The slot after the last; none after it was last seen.
+        gaps: Those about the series.
+
+    Raises:
+        RetryLaterError: The database is away.
+    """
+    total = Counts()
+    for hour in hours(start, stop):
+        tallies = store.tallies.read_of(
+            series, hour.start - TALLY_SLOTS_MAX + 1, hour.stop
+        )
+        claimed = claims([tally async for tally in tallies], hour)
+        told = {(run.run, run.generation): claim for run, claim in claimed.items()}
+        found = await store.evidence.stored(series, hour.start, hour.stop)
+        present = 0
+        for run in {*told, *found}:
+            claim = told.get(run, Claim())
+            there = found.get(run, Stored()).bits(hour.base)
+            taken = (claim.taken | claim.before | there) & hour.slots
+            total.taken += taken.bit_count()
+            total.stored += there.bit_count()
+            present |= taken
+        due = hour.slots if series.kind == "host" else 0
+        for gap in gaps:
+            due |= slots.span(gap.from_slot, gap.to_slot + 1, hour.base) & hour.slots
+        total.expected += (due & ~present).bit_count()
+    total.expected += total.taken
+    return total

@@ -1,0 +1,140 @@
+"""Read what an audit compares: an hour of one series at a time, never whole batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING
+
+from robometrics.store import batches, rollups, tallies
+from robometrics.store.audit import Folded, Stored
+from robometrics.store.driver import Database, plain
+from robometrics.store.failures import translated
+from robometrics.store.keys import Series, id_range, series_digest
+from robometrics.store.rollups import RESOLUTIONS
+
+_MINUTE = 60
+RunId = tuple[str, int]
+"""Run and generation."""
+
+
+class Evidence:
+    """What one database holds, as an audit wants it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def stored(
+        self, series: Series, start: int, stop: int
+    ) -> dict[RunId, Stored]:
+        """Return the samples in each slot of ``[start, stop)``, by run."""
+        wanted = {"_id": id_range(series_digest(*series), start, stop)}
+        group = {
+            "_id": {"run": "$run", "generation": "$generation"},
+            "at_ms": {"$push": {"$toLong": "$slot"}},
+            "counts": {"$push": "$count"},
+        }
+        with translated():
+            cursor = self._database[batches.COLLECTION].aggregate(
+                [{"$match": wanted}, {"$group": group}]
+            )
+            return {
+                _run_id(row["_id"]): Stored(
+                    {
+                        int(at_ms) // 1_000: count
+                        for at_ms, count in zip(
+                            row["at_ms"], row["counts"], strict=True
+                        )
+                    }
+                )
+                async for row in cursor
+            }
+
+    async def folded(
+        self, series: Series, resolution: str, start: int, stop: int
+    ) -> dict[RunId, Folded]:
+        """Return which slots of ``[start, stop)`` are folded; bit 0 is *start*.
+
+        *start* must be the first slot of a minute.
+        """
+        page_seconds = RESOLUTIONS[resolution].page
+        first = start - start % page_seconds
+        window = {"at": "$$window.k", "count": "$$window.v.count"}
+        counts = {"$map": {"input": _pairs("$w"), "as": "window", "in": window}}
+        fields = {"run": 1, "generation": 1, "start": {"$toLong": "$start"}}
+        fields |= {"seen": _pairs("$seen"), "counts": counts}
+        found: dict[RunId, Folded] = {}
+        with translated():
+            cursor = self._database[rollups.COLLECTIONS[resolution]].aggregate(
+                [
+                    {"$match": {"_id": id_range(series_digest(*series), first, stop)}},
+                    {"$project": fields},
+                ]
+            )
+            async for page in cursor:
+                _add_page(
+                    found.setdefault(_run_id(page), Folded()),
+                    page,
+                    start,
+                    RESOLUTIONS[resolution].window,
+                )
+        everything = (1 << (stop - start)) - 1
+        for each in found.values():
+            each.seen &= everything
+        return found
+
+    async def missing_events(self, ids: Sequence[str]) -> set[str]:
+        """Return which of *ids* are not stored."""
+        with translated():
+            cursor = self._database["events"].find(
+                {"_id": {"$in": list(ids)}}, {"_id": 1}
+            )
+            return set(ids) - {row["_id"] async for row in cursor}
+
+    async def numbers(
+        self, host: str, outbox: str, found: Iterable[tuple[int, int]]
+    ) -> tuple[list[tuple[int, int]], bool]:
+        """Return the tallies of an outbox: those *found*, and those about them.
+
+        Returns:
+            Sequence and first slot of each from the last one before *found* to the
+            first one after; and whether there is one before.
+        """
+        numbers = sorted(found)
+        mine = {"host": host, "outbox": outbox}
+        fields = {"_id": 0, "sequence": 1, "from_slot": 1}
+        collection = self._database[tallies.COLLECTION]
+
+        async def read(wanted: dict[str, int], order: int, limit: int) -> Any:
+            cursor = collection.find(mine | {"sequence": wanted}, fields)
+            cursor = cursor.sort("sequence", order).limit(limit)
+            return [(plain(r["sequence"]), r["from_slot"]) async for r in cursor]
+
+        low, high = numbers[0][0], numbers[-1][0]
+        with translated():
+            before = await read({"$lt": low}, DESCENDING, 1)
+            after = await read({"$gt": high}, ASCENDING, 1)
+            if len(numbers) <= high - low:  # the rest may lie outside of the range
+                numbers = await read({"$gte": low, "$lte": high}, ASCENDING, 0)
+        return [*before, *numbers, *after], bool(before)
+
+
+def _run_id(row: dict[str, Any]) -> RunId:
+    return row["run"], row["generation"]
+
+
+def _pairs(path: str) -> dict[str, Any]:
+    return {"$objectToArray": {"$ifNull": [path, {}]}}
+
+
+def _add_page(
+    folded: Folded, page: dict[str, Any], base: int, window_seconds: int
+) -> None:
+    start = int(page["start"]) // 1_000
+    for pair in page["seen"]:
+        minute = start + int(pair["k"]) * _MINUTE
+        if minute >= base:
+            folded.seen |= int(pair["v"]) << (minute - base)
+    for pair in page["counts"]:
+        folded.samples[start + int(pair["at"]) * window_seconds] = pair.get("count", 0)

@@ -1,0 +1,60 @@
+"""What of one tally is not in the database, so that a host may let go of the rest."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from robometrics.requests import Verdict
+from robometrics.schema import TALLY_SLOTS_MAX, Tally, TallyRow
+from robometrics.store import slots
+from robometrics.store.audit import Folded, Stored
+from robometrics.store.database import Store
+from robometrics.store.keys import Series
+from robometrics.store.rollups import RESOLUTIONS
+
+_MINUTE = 60
+
+
+async def verdict(store: Store, tally: Tally) -> Verdict:
+    """Return the slots of *tally* that are not both stored and folded, and its events.
+
+    One range of ids for each series: asked for many ids at once, MongoDB 6 reads a
+    whole clustered collection.
+
+    Raises:
+        RetryLaterError: The database is away.
+    """
+    series: dict[Series, list[TallyRow]] = {}
+    for row in tally.rows:
+        series.setdefault(Series(tally.host, row.kind, row.name), []).append(row)
+    left: list[TallyRow] = []
+    for each, rows in series.items():
+        left += await _left(store, each, tally, rows)
+    events = await store.evidence.missing_events(tally.events)
+    return Verdict(rows=left, events=[e for e in tally.events if e in events])
+
+
+async def _left(
+    store: Store, series: Series, tally: Tally, rows: list[TallyRow]
+) -> list[TallyRow]:
+    base = tally.from_slot - tally.from_slot % _MINUTE
+    stop = tally.from_slot + TALLY_SLOTS_MAX
+    evidence = store.evidence
+    stored, folded = await asyncio.gather(
+        evidence.stored(series, base, stop),
+        asyncio.gather(
+            *(evidence.folded(series, each, base, stop) for each in RESOLUTIONS)
+        ),
+    )
+    left = []
+    for row in rows:
+        run = row.run, tally.generation
+        there = stored.get(run, Stored()).bits(base)
+        for resolution in folded:
+            there &= resolution.get(run, Folded()).seen
+        missing = row.slots & ~slots.moved(there, base, tally.from_slot)
+        if missing:
+            left.append(msgspec.structs.replace(row, slots=missing))
+    return left

@@ -1,0 +1,90 @@
+"""Read the database as an outsider would: directly, with pymongo."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pymongo
+from faults import rollup_truth, truth
+from faults.journal import Fed, read_journal
+from faults.stack import DATABASE, HOST, Stack
+from pymongo.errors import PyMongoError
+
+from robometrics.store.keys import Series, id_range, series_digest
+
+_RECENT = 200  # batches; more than a clock is ever set back by here
+
+
+class Reading:
+    """A client of its own on the database of *stack*, past every proxy."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._client: pymongo.MongoClient[Any] = pymongo.MongoClient(
+            stack.mongo_url, serverSelectionTimeoutMS=1_000, tz_aware=True
+        )
+        self._database = self._client[DATABASE]
+
+    def close(self) -> None:
+        self._client.close()
+
+    def newest_stored(self, process: str) -> int:
+        """Return the newest value of *process* among its latest batches, 0 if none."""
+        newest = 0
+        for batch in self._latest("batches", process):
+            newest = max(newest, *truth.unpacked(batch["metrics"]["cpu_time_ns"]))
+        return newest
+
+    def newest_folded(self, process: str) -> int:
+        """Return the newest value of *process* in its windows of a minute."""
+        newest = 0
+        for page in self._latest("rollups_1m", process):
+            for window in page["w"].values():
+                newest = max(newest, window["m"]["cpu_time_ns"]["max"])
+        return newest
+
+    def batches_stored(self) -> int:
+        return self._database["batches"].estimated_document_count()
+
+    def dead_letters(self) -> int:
+        return int(self._database["dead_letters"].count_documents({}))
+
+    def fed(self) -> dict[str, Fed]:
+        """Return what was fed so far, by process."""
+        by_pid = read_journal(self._stack.journal)
+        return {self._stack.names[pid]: fed for pid, fed in by_pid.items()}
+
+    def account(self) -> truth.Account:
+        """Compare all that was fed with all that is stored, now."""
+        fed = self.fed()
+        batches = self._batches({"cpu_time_ns"})
+        gaps = truth.gaps(self._database, HOST)
+        return truth.compare(fed, truth.stored_values(batches), gaps)
+
+    def rollup_differences(self) -> list[str]:
+        wanted = {*rollup_truth.COUNTERS, *rollup_truth.GAUGES}
+        return rollup_truth.differences(self._database, self._batches(wanted), HOST)
+
+    def untold_slots(self) -> list[int]:
+        return truth.untold_slots(self.fed(), truth.gaps(self._database, HOST))
+
+    def _batches(self, metrics: set[str]) -> list[Mapping[str, Any]]:
+        fields = dict.fromkeys(("kind", "name", "run", "generation", "slot"), 1)
+        fields |= {"count": 1} | {f"metrics.{name}": 1 for name in metrics}
+        return list(self._database["batches"].find({"host": HOST}, fields))
+
+    def _latest(self, collection: str, process: str) -> list[Mapping[str, Any]]:
+        series = series_digest(*Series(HOST, "process", process))
+        wanted = {"_id": id_range(series, 0, 2**32 - 1)}
+        try:
+            found = self._database[collection].find(wanted).sort("_id", -1)
+            return list(found.limit(_RECENT))
+        except PyMongoError:
+            return []
+
+
+def now() -> int:
+    """Return the time that readings are made of: a value fed later is larger."""
+    return time.monotonic_ns()
