@@ -12,6 +12,7 @@ import msgspec
 
 from robometrics.schema import (
     MESSAGE_BYTES_MAX,
+    NS_PER_SECOND,
     BootId,
     Count,
     EventId,
@@ -23,6 +24,37 @@ from robometrics.schema import (
 )
 
 REQUEST_BYTES_MAX = 16 * 1024
+
+
+INTERVAL_NS_MIN = 1_000_000
+INTERVAL_NS_MAX = 60 * NS_PER_SECOND
+
+IntervalNs = Annotated[int, msgspec.Meta(ge=INTERVAL_NS_MIN, le=INTERVAL_NS_MAX)]
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one process is measured; each part beyond the usual is asked for."""
+
+    interval_ns: IntervalNs | None = None
+    """Distance of two samples; ``None``: the worker's usual one."""
+
+    tree: bool = False
+    """Also the sum of the process and all that it started."""
+
+    children: bool = False
+    """Also each process that it started, as a process of its own."""
+
+    threads: bool = False
+    """Also CPU time by name of thread."""
+
+    memory_detail: bool = False
+    """Also PSS and USS, at most twice a minute: reading them holds the process up."""
+
+    open_files: bool = False
+    """Also the number of open file descriptors."""
+
+    cgroup: bool = False
+    """Also CPU, memory and pressure of the container or unit it runs in."""
 
 
 class RegisterRequest(msgspec.Struct, kw_only=True, omit_defaults=True, tag="register"):
@@ -40,6 +72,7 @@ class RegisterRequest(msgspec.Struct, kw_only=True, omit_defaults=True, tag="reg
     """Inode of ``/proc/<pid>/ns/pid`` as the sender sees it."""
 
     tags: Tags = {}
+    plan: Plan = Plan()
 
 
 class UnregisterRequest(

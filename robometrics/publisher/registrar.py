@@ -195,6 +195,7 @@ class Registrar:
             start_ticks=start_ticks,
             boot_id=runtime.boot_id(),
             tags=request.tags,
+            plan=request.plan,
         )
         target, is_new = self._watchlist.add(registration)
         if is_new:

@@ -202,7 +202,8 @@ class Sampler(threading.Thread):
                 target.latest = fast = target.reader.fast()
                 target.buffer.add_fast(offset_ns, *fast)
                 if is_last:
-                    target.buffer.set_singles(target.reader.slow())
+                    beside, target.extras = target.extras, {}
+                    target.buffer.set_singles(target.reader.slow() | beside)
             except ProcessGoneError:
                 self._gone(target)
             except SkipProcessError:

@@ -13,7 +13,8 @@ from robometrics.publisher.samplers.process import (
     command_line,
     open_process,
 )
-from robometrics.publisher.series import ProcessBuffer
+from robometrics.publisher.series import ProcessBuffer, Value
+from robometrics.requests import Plan
 from robometrics.subjects import process_samples
 
 
@@ -25,6 +26,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     start_ticks: int
     boot_id: str
     tags: dict[str, str] = {}
+    plan: Plan = Plan()
 
     @property
     def run(self) -> str:
@@ -54,6 +56,10 @@ class Target:
         )
         self.buffer = ProcessBuffer()
         self.latest: Fast | None = None
+        self.extras: dict[str, Value] = {}
+        """What other threads read of it beside the ticks, by metric; each value goes
+        with the next slot that ends. Added to by ``update``, taken by swapping."""
+
         self.closing = False
         """It ended or was unregistered: it goes once its slot is complete."""
 
