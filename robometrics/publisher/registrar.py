@@ -47,7 +47,6 @@ class Registrar:
         outbox: Outbox,
         *,
         identity: WorkerIdentity,
-        interval_ns: int,
         now_ns: Callable[[], int],
         emit: Emit,
     ) -> None:
@@ -55,7 +54,6 @@ class Registrar:
         self._identity = identity
         self._watchlist = watchlist
         self._outbox = outbox
-        self._interval_ns = interval_ns
         self._now_ns = now_ns
         self._emit = emit
         self._pidfds: dict[Target, int] = {}
@@ -213,7 +211,7 @@ class Registrar:
             accepted=True,
             host=self._host,
             run=target.run,
-            interval_ns=self._interval_ns,
+            interval_ns=target.interval_ns,
         )
 
     def _unregister(self, request: UnregisterRequest, peer_pid: int | None) -> Reply:
@@ -251,7 +249,7 @@ class Registrar:
         return Reply(
             accepted=True,
             host=self._host,
-            interval_ns=self._interval_ns,
+            interval_ns=self._watchlist.interval_ns,
             watched=sorted(watched, key=lambda each: (each.process, each.pid)),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -15,6 +15,7 @@ from robometrics.publisher.samplers.process import (
 )
 from robometrics.publisher.series import ProcessBuffer, Value
 from robometrics.requests import Plan
+from robometrics.schema import NS_PER_SECOND
 from robometrics.subjects import process_samples
 
 
@@ -46,8 +47,11 @@ def boot_run(boot_id: str) -> str:
 class Target:
     """One registered run: its reader and the slot that is under way."""
 
-    def __init__(self, host: str, registration: Registration) -> None:
+    def __init__(self, host: str, registration: Registration, interval_ns: int) -> None:
         self.registration = registration
+        self.interval_ns = interval_ns
+        """Distance of its samples now."""
+
         self.run = registration.run
         self.subject = process_samples(host, registration.name)
         self.command = command_line(registration.pid)
@@ -93,7 +97,15 @@ class Target:
 class Watchlist:
     """The targets. Changed by the event loop, read by the sampler thread."""
 
-    def __init__(self, host: str, max_processes: int) -> None:
+    def __init__(
+        self, host: str, max_processes: int, interval_ns: int = NS_PER_SECOND
+    ) -> None:
+        self.interval_ns = interval_ns
+        """Distance of two samples of a process whose plan names none."""
+
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when the snapshot is another."""
+
         self._host = host
         self._max_processes = max_processes
         self._targets: dict[tuple[str, str], Target] = {}
@@ -114,6 +126,7 @@ class Watchlist:
         if known is not None and known.final is None:
             was_closing = known.closing
             known.reopen(registration)
+            self.set_interval(known, self._interval_ns(registration))
             return known, was_closing
         if len(self._targets) >= self._max_processes:
             raise RegistrationRefusedError(
@@ -121,7 +134,7 @@ class Watchlist:
                 "max_processes in the worker's settings"
             )
         try:
-            target = Target(self._host, registration)
+            target = Target(self._host, registration, self._interval_ns(registration))
         except SkipProcessError as exc:
             raise RegistrationRefusedError(str(exc)) from exc
         self._targets[key] = target
@@ -148,5 +161,15 @@ class Watchlist:
             self._publish()
         target.reader.close()
 
+    def set_interval(self, target: Target, interval_ns: int) -> None:
+        """Sample *target* at another distance from now on."""
+        if target.interval_ns != interval_ns:
+            target.interval_ns = interval_ns
+            self._publish()
+
+    def _interval_ns(self, registration: Registration) -> int:
+        return registration.plan.interval_ns or self.interval_ns
+
     def _publish(self) -> None:
         self.snapshot = tuple(self._targets.values())
+        self.on_change()

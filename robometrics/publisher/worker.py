@@ -8,6 +8,7 @@ import logging
 import os
 import resource
 import socket
+import sys
 import time
 import uuid
 from collections.abc import Callable
@@ -22,13 +23,16 @@ from robometrics.broker import AckedPublisher, Link, open_link
 from robometrics.publisher.clock import Clock
 from robometrics.publisher.desk import listen_on_nats, listen_on_socket
 from robometrics.publisher.lock import only_one_on
+from robometrics.publisher.observers import Observers
 from robometrics.publisher.outbox import Outbox
 from robometrics.publisher.registrar import Registrar
 from robometrics.publisher.rivals import refuse_taken_name, watch_rivals
-from robometrics.publisher.sampler import Sampler, Slot
-from robometrics.publisher.samplers.host import Value
+from robometrics.publisher.sampler import Sampler
 from robometrics.publisher.samplers.process import open_process
+from robometrics.publisher.series import Value
 from robometrics.publisher.skew import Skew
+from robometrics.publisher.slots import Packer, Slot
+from robometrics.publisher.surroundings import Surroundings
 from robometrics.publisher.uplink import Uplink
 from robometrics.publisher.watchlist import Watchlist, boot_run
 from robometrics.publisher.writer import Writer
@@ -41,6 +45,9 @@ T = TypeVar("T")
 
 DRAIN_SECONDS = 5.0
 RETRY_SECONDS = 10
+SWITCH_SECONDS = 0.0005
+"""How long a tick waits at most for the interpreter; Python's own 5 ms are five ticks
+at 1,000 Hz."""
 
 
 async def worker(settings: WorkerSettings, stop: anyio.Event) -> None:
@@ -52,6 +59,7 @@ async def worker(settings: WorkerSettings, stop: anyio.Event) -> None:
     """
     subjects.escape(settings.host)
     _allow_many_files()
+    sys.setswitchinterval(SWITCH_SECONDS)
     folder = Path(settings.data_dir)
     with only_one_on(folder, "worker"):
         outbox = Outbox(
@@ -120,36 +128,39 @@ class _Worker:
         )
         self._skew = Skew(link, self._clock.now_ns)
         self._writer = Writer(settings.host, boot, outbox, uplink, disk, self._clock)
-        self._watchlist = Watchlist(settings.host, settings.max_processes)
-        interval_ns = round(settings.interval_seconds * NS_PER_SECOND)
+        self._watchlist = Watchlist(
+            settings.host,
+            settings.max_processes,
+            round(settings.interval_seconds * NS_PER_SECOND),
+        )
         self._registrar = Registrar(
             settings.host,
             self._watchlist,
             outbox,
             identity=self._identity,
-            interval_ns=interval_ns,
             now_ns=self._clock.now_ns,
             emit=self._writer.emit,
         )
         self.answer = self._registrar.answer
         own_pid = os.getpid()
         self._own = open_process(own_pid, runtime.start_ticks(own_pid) or 0)
+        self._observers = Observers(self._watchlist, self._clock)
         self._sampler = Sampler(
-            settings.host,
-            boot_run(boot) or "unknown",
+            Packer(settings.host, boot_run(boot) or "unknown"),
             self._watchlist,
             self._clock,
-            interval_ns=interval_ns,
+            Surroundings(self._observers.host, self._observers.gpus, self._read_self),
             first_slot=_first_slot(self._clock, outbox, boot),
             hand_over=self._in_loop(self._take),
             gone=self._in_loop(self._registrar.ended),
             failed=self._in_loop(self._failure.put_nowait),
-            read_self=self._read_self,
         )
+        self._watchlist.on_change = self._sampler.poke
 
     async def run(self, stop: anyio.Event) -> None:
         self._registrar.restore()
         self._writer.emit("worker_started", reason=f"version {__version__}")
+        self._observers.start()
         self._sampler.start()
         async with anyio.create_task_group() as tg:
             tg.start_soon(self._uplink.run)
@@ -161,6 +172,7 @@ class _Worker:
 
             self._sampler.stop()
             await asyncio.to_thread(self._sampler.join, DRAIN_SECONDS)
+            self._observers.stop()
             self._registrar.close()
             self._writer.emit("worker_stopped")
             with anyio.move_on_after(DRAIN_SECONDS):
@@ -197,13 +209,17 @@ class _Worker:
             "process_count": len(self._watchlist.snapshot),
             "worker_cpu_time_ns": cpu_time_ns,
             "worker_memory_rss_bytes": memory_rss_bytes,
+            "worker_sampling_cpu_time_ns": self._sampler.cpu_time_ns,
+            "worker_samples_total": self._sampler.samples,
             "worker_ticks_skipped_total": self._sampler.ticks_skipped,
+            "worker_tick_lateness_ns": self._sampler.take_lateness_ns(),
             "worker_batches_shed_total": (
                 self._writer.lost_total + self._outbox.given_up_total
             ),
             "outbox_messages": self._outbox.messages,
             "outbox_bytes": self._outbox.bytes,
             **self._skew.read(),
+            **self._observers.read(),
         }
 
 

@@ -21,7 +21,7 @@ from robometrics.publisher.events import Events, Told
 from robometrics.publisher.gaps import Gap
 from robometrics.publisher.outbox import Entry, Held, Note, Outbox, Span
 from robometrics.publisher.outbox.ledger import fold
-from robometrics.publisher.sampler import Slot
+from robometrics.publisher.slots import Slot
 from robometrics.publisher.uplink import Uplink
 
 log = logging.getLogger(__name__)

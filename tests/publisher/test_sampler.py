@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -12,10 +13,14 @@ from waiting import poll_until
 from robometrics import runtime
 from robometrics.errors import ProcessDeniedError
 from robometrics.publisher.clock import Clock, since_boot_ns
-from robometrics.publisher.sampler import Sampler, Slot
+from robometrics.publisher.rounds import Round
+from robometrics.publisher.sampler import Sampler
 from robometrics.publisher.samplers.host import read_host
-from robometrics.publisher.series import SlotBuffer
+from robometrics.publisher.series import SlotBuffer, Value
+from robometrics.publisher.slots import Packer, Slot
+from robometrics.publisher.surroundings import Surroundings
 from robometrics.publisher.watchlist import Registration, Target, Watchlist
+from robometrics.requests import Plan
 from robometrics.schema import HostBatch, ProcessBatch, decode_batch
 
 from .conftest import Spawn
@@ -28,29 +33,35 @@ class Bench:
 
     def __init__(self, interval_ns: int, clock: Clock | None = None) -> None:
         self.clock = clock or Clock()
-        self.watchlist = Watchlist("robot", 100)
+        self.watchlist = Watchlist("robot", 100, interval_ns)
+        self.host: Round[dict[str, Value]] = Round("host", read_host, self.clock)
+        self.gpus: Round[tuple[()]] = Round("gpu", tuple, self.clock)
         self.slots: list[Slot] = []
         self.gone: list[Target] = []
         self.failures: list[BaseException] = []
         self.first_slot = self.clock.now_ns() // SECOND + 1
         self.sampler = Sampler(
-            "robot",
-            "boot",
+            Packer("robot", "boot"),
             self.watchlist,
             self.clock,
-            interval_ns=interval_ns,
+            Surroundings(self.host, self.gpus, dict),
             first_slot=self.first_slot,
             hand_over=self.slots.append,
             gone=self.gone.append,
             failed=self.failures.append,
-            read_self=dict,
         )
 
-    def watch(self, pid: int, name: str = "p") -> Target:
+    def watch(
+        self, pid: int, name: str = "p", interval_ns: int | None = None
+    ) -> Target:
         ticks = runtime.start_ticks(pid)
         assert ticks is not None
         registration = Registration(
-            name=name, pid=pid, start_ticks=ticks, boot_id="boot"
+            name=name,
+            pid=pid,
+            start_ticks=ticks,
+            boot_id="boot",
+            plan=Plan(interval_ns=interval_ns),
         )
         return self.watchlist.add(registration)[0]
 
@@ -61,8 +72,10 @@ class Bench:
         return [batch for batch in decoded if isinstance(batch, kind)]
 
     def run_for_slots(self, count: int) -> None:
+        self.host.start()
         self.sampler.start()
         poll_until(lambda: len(self.slots) >= count)
+        self.host.stop()
         self.sampler.stop()
         self.sampler.join(5)
         assert not self.sampler.is_alive()
@@ -215,7 +228,7 @@ def test_an_exit_just_after_a_slot_s_end_is_read_into_the_next_one() -> None:
     second = bench.sampler._end_slot()
     assert second is not None
     assert [target] == second.finished
-    [taken] = [each for each in second.taken if each.target is target]
+    [taken] = [each for each in second.taken if each.of is target]
     assert ([30], [9]) == (taken.offset_ns, taken.columns["cpu_time_ns"])
 
 
@@ -228,7 +241,7 @@ def test_with_the_last_slot_every_reading_goes() -> None:
     target.closing = True
     last = bench.sampler._end_slot(is_last=True)
     assert last is not None
-    [taken] = [each for each in last.taken if each.target is target]
+    [taken] = [each for each in last.taken if each.of is target]
     assert ([SECOND - 1], [9]) == (taken.offset_ns, taken.columns["cpu_time_ns"])
 
 
@@ -236,10 +249,11 @@ def test_a_sampler_that_fails_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that takes registrations and no samples would be worse than none."""
     bench = Bench(SECOND // 50)
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise KeyError("odd")
 
-    monkeypatch.setattr(bench.sampler, "_read_processes", fail)
+    monkeypatch.setattr(bench.sampler, "_read", fail)
+    bench.watch(os.getpid())
     bench.sampler.start()
     bench.sampler.join(10)
     assert ["KeyError('odd')"] == [repr(each) for each in bench.failures]
@@ -332,3 +346,90 @@ def test_an_end_is_handed_over_once_however_late_the_event_loop_is() -> None:
     assert [target] == [each for slot in bench.slots for each in slot.finished]
     last = [batch.metrics["cpu_time_ns"][-1] for batch in bench.batches()]
     assert 1 == last.count(10**15)
+
+
+def test_each_process_has_its_own_interval() -> None:
+    bench = Bench(SECOND // 10)
+    for name, interval_ns in (("fast", SECOND // 200), ("slow", 2 * SECOND)):
+        bench.watch(os.getpid(), name, interval_ns)
+    bench.watch(os.getpid(), "usual")
+    bench.run_for_slots(3)
+
+    intervals = {b.process: b.interval_ns for b in bench.batches()}
+    expected = {"fast": SECOND // 200, "slow": 2 * SECOND, "usual": SECOND // 10}
+    assert expected == intervals
+    for name, interval_ns in expected.items():
+        ticks = [
+            (batch.slot * SECOND + offset) // interval_ns
+            for batch in bench.batches()
+            for offset in batch.offset_ns
+            if batch.process == name
+        ]
+        assert sorted(set(ticks)) == ticks, "each tick of its grid at most once"
+    assert all(
+        "thread_count" in batch.metrics
+        for batch in bench.batches()
+        if batch.process == "slow"
+    )
+
+
+def test_an_interval_may_change_at_any_time() -> None:
+    bench = Bench(2 * SECOND)
+    bench.watchlist.on_change = bench.sampler.poke
+    target = bench.watch(os.getpid())
+    bench.sampler.start()
+    poll_until(lambda: bench.slots)
+    bench.watchlist.set_interval(target, SECOND // 50)
+    poll_until(lambda: target.buffer.offset_ns and target.buffer.offset_ns[5:])
+    bench.watchlist.set_interval(target, 2 * SECOND)
+    count = len(bench.slots)
+    poll_until(lambda: len(bench.slots) > count + 2)
+    bench.sampler.stop()
+    bench.sampler.join(5)
+
+    times = [b.slot * SECOND + o for b in bench.batches() for o in b.offset_ns]
+    assert sorted(set(times)) == times
+    distances = [after - before for before, after in pairwise(times)]
+    assert min(distances) < SECOND // 10
+    assert 2 * SECOND == bench.batches()[-1].interval_ns
+
+
+def test_a_finer_grid_ticks_in_the_middle_of_a_longer_one() -> None:
+    """A thousand processes at 1 Hz must not cost one at 1,000 Hz its ticks."""
+    bench = Bench(SECOND)
+    fine = bench.watch(os.getpid(), "fine", SECOND // 100)
+    coarse = [bench.watch(os.getpid(), f"c{number}") for number in range(3)]
+    slot = bench.first_slot + 10
+    now_ns = slot * SECOND
+    bench.clock.monotonic_ns = lambda: now_ns - bench.clock.anchor_ns
+    order = []
+
+    def reading(name: str, takes_ns: int) -> Callable[[], tuple[int, int]]:
+        def fast() -> tuple[int, int]:
+            nonlocal now_ns
+            now_ns += takes_ns
+            order.append(name)
+            return 1, 1
+
+        return fast
+
+    fine.reader.fast = reading("fine", 1_000)  # type: ignore[method-assign]
+    for each in coarse:
+        name = each.registration.name
+        each.reader.fast = reading(name, 9_000_000)  # type: ignore[method-assign]
+    sampler = bench.sampler
+    sampler._schedule.follow(bench.watchlist.snapshot, now_ns - 1)
+    sampler._slot = slot
+    sampler._tick_all_due(now_ns)
+    assert ["fine", "c0", "c1", "fine", "c2"] == order
+    assert 0 == sampler.ticks_skipped
+
+
+def test_what_other_threads_read_goes_with_the_next_slot_once() -> None:
+    bench = Bench(SECOND // 10)
+    target = bench.watch(os.getpid())
+    target.extras.update({"gpu_memory_used_bytes": 7})
+    bench.run_for_slots(2)
+    first, second = bench.batches()[:2]
+    assert [7] == first.metrics["gpu_memory_used_bytes"]
+    assert "gpu_memory_used_bytes" not in second.metrics

@@ -1,0 +1,40 @@
+"""What is read beside the ticks: the host, its GPUs, and details of processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from robometrics.publisher.clock import Clock
+from robometrics.publisher.rounds import Round
+from robometrics.publisher.samplers.host import read_host
+from robometrics.publisher.series import Value
+from robometrics.publisher.surroundings import DeviceReading
+from robometrics.publisher.watchlist import Watchlist
+
+
+class Observers:
+    """The rounds of one worker, each in a thread of its own."""
+
+    def __init__(self, watchlist: Watchlist, clock: Clock) -> None:
+        self._watchlist = watchlist
+        self.host: Round[dict[str, Value]] = Round("host", read_host, clock)
+        self.gpus: Round[Sequence[DeviceReading]] = Round("gpu", tuple, clock)
+        self._all = (self.host, self.gpus)
+
+    def start(self) -> None:
+        for each in self._all:
+            each.start()
+
+    def stop(self) -> None:
+        """Begin no other round."""
+        for each in self._all:
+            each.stop()
+
+    def read(self) -> dict[str, Value]:
+        """Return what the rounds cost, see ``robometrics.metrics.worker``."""
+        values: dict[str, Value] = {}
+        for each in self._all:
+            values[f"worker_round_cpu_time_ns:{each.name}"] = each.cpu_time_ns
+            values[f"worker_round_duration_ns:{each.name}"] = each.duration_ns
+            values[f"worker_round_failures_total:{each.name}"] = each.failures
+        return values
