@@ -15,9 +15,18 @@ help: ## Show this list
 up: $(VENV)/embedded.stamp ## Run the whole product on this host
 	@$(BIN)/robometrics up $(ARGS)
 
-test: $(VENV)/dev.stamp ## Run all tests
+# Most tests wait more than they work: four processes, each with its own servers. Those
+# that load the machine themselves come after, alone.
+ALONE := e2e or faults or clusters
+
+test: $(VENV)/dev.stamp ## Run all tests, or those in ARGS
 	@./scripts/system-packages chromium
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest -n 4 --dist loadfile -m "not ($(ALONE))"
+	$(BIN)/python -m pytest -m "$(ALONE)"
+endif
 	@if command -v node >/dev/null; then node --test tests/js/*.test.mjs; fi
 
 check: $(VENV)/dev.stamp ## Lint, format check, types

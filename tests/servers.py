@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import signal
 import socket
@@ -22,10 +23,12 @@ def free_port() -> int:
     """Return a port below those of outgoing connections.
 
     While a server is down, a client that tries again could be given the server's port
-    for its own end, and then even reach itself.
+    for its own end, and then even reach itself. Test processes that run side by side
+    each have a range of their own.
     """
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     while True:
-        port = 15_000 + secrets.randbelow(17_000)
+        port = 15_000 + number % 16 * 1_000 + secrets.randbelow(1_000)
         with closing(socket.socket()) as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
