@@ -6,10 +6,12 @@ travel as JSON, except ``verify``: there a tally asks, and what is missing answe
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import msgspec
 
+from robometrics.errors import BadRequestError
 from robometrics.schema import (
     MESSAGE_BYTES_MAX,
     NS_PER_SECOND,
@@ -28,6 +30,7 @@ REQUEST_BYTES_MAX = 16 * 1024
 
 INTERVAL_NS_MIN = 1_000_000
 INTERVAL_NS_MAX = 60 * NS_PER_SECOND
+BURST_NS_MAX = 600 * NS_PER_SECOND
 
 IntervalNs = Annotated[int, msgspec.Meta(ge=INTERVAL_NS_MIN, le=INTERVAL_NS_MAX)]
 
@@ -55,6 +58,28 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     cgroup: bool = False
     """Also CPU, memory and pressure of the container or unit it runs in."""
+
+
+def make_plan(wishes: Mapping[str, Any]) -> Plan:
+    """Return the plan with these fields; the interval may be ``interval_seconds``.
+
+    Raises:
+        BadRequestError: A field is unknown or its value is wrong; it is named.
+    """
+    values = dict(wishes)
+    for name, value in wishes.items():
+        if name == "interval_seconds":
+            seconds = values.pop(name)
+            if not isinstance(seconds, int | float):
+                raise BadRequestError(name, f"{value!r} is not a number")
+            values["interval_ns"] = round(seconds * NS_PER_SECOND)
+        elif name not in Plan.__struct_fields__:
+            known = ", ".join(["interval_seconds", *Plan.__struct_fields__[1:]])
+            raise BadRequestError(name, f"nobody knows it; choose from {known}")
+    try:
+        return msgspec.convert(values, Plan)
+    except msgspec.ValidationError as exc:
+        raise BadRequestError("plan", str(exc)) from exc
 
 
 class RegisterRequest(msgspec.Struct, kw_only=True, omit_defaults=True, tag="register"):
@@ -99,7 +124,34 @@ class WhoRequest(msgspec.Struct, tag="who"):
     """Ask which workers answer for a host's name."""
 
 
-AnyRequest = RegisterRequest | UnregisterRequest | ListRequest | WhoRequest
+class IntervalRequest(msgspec.Struct, kw_only=True, omit_defaults=True, tag="interval"):
+    """Sample at another distance from now on."""
+
+    interval_ns: IntervalNs | None = None
+    """``None``: the usual one again, of a process; of a host, as it was set up."""
+
+    process: Name | None = None
+    """``None``: all processes that were given no interval of their own."""
+
+
+class BurstRequest(msgspec.Struct, kw_only=True, omit_defaults=True, tag="burst"):
+    """Sample one process at a high rate for a while."""
+
+    process: Name
+    interval_ns: IntervalNs = INTERVAL_NS_MIN
+    duration_ns: Annotated[int, msgspec.Meta(ge=1, le=BURST_NS_MAX)] = (
+        10 * NS_PER_SECOND
+    )
+
+
+AnyRequest = (
+    RegisterRequest
+    | UnregisterRequest
+    | ListRequest
+    | WhoRequest
+    | IntervalRequest
+    | BurstRequest
+)
 
 
 class Watched(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -112,6 +164,8 @@ class Watched(msgspec.Struct, kw_only=True, omit_defaults=True):
     cpu_time_ns: int | None = None
     memory_rss_bytes: int | None = None
     tags: dict[str, str] = {}
+    interval_ns: int = 0
+    """Distance of its samples now."""
 
 
 class WorkerIdentity(msgspec.Struct, kw_only=True, frozen=True):
@@ -145,6 +199,12 @@ class Reply(msgspec.Struct, kw_only=True, omit_defaults=True):
     watched: list[Watched] = []
     worker: WorkerIdentity | None = None
     """Who answers, to ``WhoRequest``."""
+
+    from_ns: int = 0
+    """When the burst began, ns since the Unix epoch, to ``BurstRequest``."""
+
+    until_ns: int = 0
+    """When it will be over."""
 
 
 class Verdict(msgspec.Struct, kw_only=True, omit_defaults=True):

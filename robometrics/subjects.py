@@ -21,6 +21,9 @@ TIME = f"{PREFIX}.time"
 VERIFY = f"{PREFIX}.verify"
 """Where servers tell what of a tally is not stored."""
 
+CONTROL = f"{PREFIX}.control"
+"""Where all workers are asked at once."""
+
 TOKEN_BYTES_MAX = 100
 
 _TOKEN = re.compile(r"(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")

@@ -10,6 +10,7 @@ from robometrics.errors import BadRequestError
 from robometrics.schema import NS_PER_SECOND
 
 _RELATIVE = re.compile(r"-(\d{1,9})(ms|s|m|h|d|w)")
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d|w)")
 _UNIT_NS = {
     "ms": 1_000_000,
     "s": NS_PER_SECOND,
@@ -46,6 +47,23 @@ def parse_time(field: str, text: str, now_ns: int | None = None) -> int:
     if moment.timestamp() < 0:
         raise BadRequestError(field, "lies before 1970")
     return round(moment.timestamp() * 1_000_000) * 1_000
+
+
+def parse_duration(field: str, text: str) -> int:
+    """Return *text*, a number with a unit as in ``1.5s``, as nanoseconds.
+
+    Raises:
+        BadRequestError: It is none, or not above 0; *field* is named.
+    """
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise BadRequestError(
+            field, f"{text[:40]!r} is not a duration; write 100ms, 1.5s, 2m"
+        )
+    duration_ns = round(float(found[1]) * _UNIT_NS[found[2]])
+    if duration_ns == 0:
+        raise BadRequestError(field, "must be above 0")
+    return duration_ns
 
 
 def parse_range(

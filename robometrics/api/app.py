@@ -17,6 +17,7 @@ from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 
 from robometrics import __version__
 from robometrics.api.completeness import CompletenessController
+from robometrics.api.control import ControlController
 from robometrics.api.exposition import exposition
 from robometrics.api.fleet import FleetController
 from robometrics.api.health import Consumers, HealthController, Watched
@@ -58,6 +59,7 @@ def make_app(link: Link, store: Store, watched: Sequence[Watched] = ()) -> Lites
             FleetController,
             QueryController,
             CompletenessController,
+            ControlController,
             HealthController,
             live,
             pipeline,

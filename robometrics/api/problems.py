@@ -16,6 +16,7 @@ from robometrics.errors import (
     BadRequestError,
     InvalidNameError,
     NotFoundError,
+    RegistrationRefusedError,
     RetryLaterError,
     RoboMetricsError,
 )
@@ -27,6 +28,7 @@ _STATUS: tuple[tuple[type[RoboMetricsError], HTTPStatus], ...] = (
     (BadRequestError, HTTPStatus.BAD_REQUEST),
     (InvalidNameError, HTTPStatus.BAD_REQUEST),
     (NotFoundError, HTTPStatus.NOT_FOUND),
+    (RegistrationRefusedError, HTTPStatus.CONFLICT),
     (RetryLaterError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 

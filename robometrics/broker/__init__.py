@@ -8,7 +8,7 @@ wanted.
 """
 
 from robometrics.broker.advisories import Advisories, GivenUp, decode_advisory
-from robometrics.broker.ask import ask_once
+from robometrics.broker.ask import ask_all, ask_once
 from robometrics.broker.consumer import Delivery, Puller
 from robometrics.broker.depth import Depth, DurableDepth, StreamDepth, measure_depth
 from robometrics.broker.inspection import BrokerState, inspect_broker
@@ -30,6 +30,7 @@ __all__ = [
     "Puller",
     "StreamDepth",
     "Subscription",
+    "ask_all",
     "ask_once",
     "decode_advisory",
     "inspect_broker",

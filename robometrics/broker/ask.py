@@ -1,14 +1,19 @@
-"""One question without a lasting connection, for programs that end soon."""
+"""Questions without a lasting connection, for programs that end soon."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
+from collections.abc import AsyncIterator
 
 import nats
+from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import NoRespondersError
 
 from robometrics.broker.link import DOWN_ERRORS
+from robometrics.errors import RetryLaterError
 
 log = logging.getLogger(__name__)
 
@@ -21,29 +26,59 @@ async def ask_once(
     Returns:
         The reply, or ``None`` if there is no broker or nobody listens.
     """
+    try:
+        async with _connected(url, timeout_seconds) as client:
+            for subject in subjects:
+                with contextlib.suppress(NoRespondersError):
+                    reply = await client.request(subject, data, timeout=timeout_seconds)
+                    return bytes(reply.data)
+    except DOWN_ERRORS as exc:
+        log.debug("no answer by way of %s: %r", url, exc)
+    return None
 
+
+async def ask_all(
+    url: str, subject: str, data: bytes, *, seconds: float
+) -> list[bytes]:
+    """Connect, ask everybody on *subject*, and return what came within *seconds*.
+
+    Raises:
+        RetryLaterError: No broker answers at *url*.
+    """
+    replies: list[bytes] = []
+
+    async def note(message: Msg) -> None:
+        if message.data:  # empty: nobody listens
+            replies.append(message.data)
+
+    try:
+        async with _connected(url, seconds) as client:
+            inbox = client.new_inbox()
+            await client.subscribe(inbox, cb=note)
+            await client.publish(subject, data, reply=inbox)
+            await client.flush()
+            await asyncio.sleep(seconds)
+    except DOWN_ERRORS as exc:
+        raise RetryLaterError(f"no broker answers at {url}: {exc!r}") from exc
+    return replies
+
+
+@contextlib.asynccontextmanager
+async def _connected(url: str, timeout_seconds: float) -> AsyncIterator[Client]:
     async def ignore(_: Exception) -> None:
         return None
 
-    client = None
+    client = await nats.connect(
+        url.split(","),
+        allow_reconnect=False,
+        connect_timeout=timeout_seconds,
+        # nats-py tries a refusing server this often even so, by default for minutes
+        max_reconnect_attempts=1,
+        reconnect_time_wait=0.01,
+        error_cb=ignore,
+    )
     try:
-        client = await nats.connect(
-            url.split(","),
-            allow_reconnect=False,
-            connect_timeout=timeout_seconds,
-            # nats-py tries a refusing server this often even so, by default for minutes
-            max_reconnect_attempts=1,
-            reconnect_time_wait=0.01,
-            error_cb=ignore,
-        )
-        for subject in subjects:
-            with contextlib.suppress(NoRespondersError):
-                reply = await client.request(subject, data, timeout=timeout_seconds)
-                return bytes(reply.data)
-    except DOWN_ERRORS as exc:
-        log.debug("no answer by way of %s: %r", url, exc)
+        yield client
     finally:
-        if client is not None:
-            with contextlib.suppress(*DOWN_ERRORS):
-                await client.close()
-    return None
+        with contextlib.suppress(*DOWN_ERRORS):
+            await client.close()

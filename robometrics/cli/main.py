@@ -12,6 +12,7 @@ from typing import NoReturn
 from robometrics import __version__
 from robometrics.cli import (
     audit,
+    control,
     dead_letters,
     doctor,
     processes,
@@ -40,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     up.add_parser(commands)
     run.add_parser(commands)
     processes.add_parsers(commands)
+    control.add_parsers(commands)
     provision.add_parser(commands)
     audit.add_parser(commands)
     dead_letters.add_parser(commands)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 
+from robometrics.cli.control import add_where, ask
+from robometrics.cli.plan import add_plan_flags, plan_of
 from robometrics.cli.run import parse_tags
 from robometrics.cli.services import complain
 from robometrics.cli.text import printable, size
 from robometrics.errors import RoboMetricsError
 from robometrics.lib import client
 from robometrics.requests import ListRequest, Reply, Watched
+from robometrics.schema import NS_PER_SECOND
 from robometrics.settings import ClientSettings, add_flags, load
 
 
@@ -22,12 +25,16 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     register.add_argument(
         "--tag", action="append", default=[], metavar="KEY=VALUE", help="repeatable"
     )
+    add_plan_flags(register)
     add_flags(register, ClientSettings)
     register.set_defaults(run=run_register)
 
     listing = commands.add_parser(
-        "ps", help="list what is measured on this host", allow_abbrev=False
+        "ps",
+        help="list what is measured, here or on other hosts",
+        allow_abbrev=False,
     )
+    add_where(listing)
     add_flags(listing, ClientSettings)
     listing.set_defaults(run=run_ps)
 
@@ -37,7 +44,7 @@ def run_register(options: argparse.Namespace) -> int:
     try:
         settings = load(ClientSettings, vars(options))
         request = client.register_request(
-            options.name, options.pid, parse_tags(options.tag)
+            options.name, options.pid, parse_tags(options.tag), plan_of(options)
         )
         reply = client.ask(request, settings)
     except RoboMetricsError as exc:
@@ -53,12 +60,15 @@ def run_register(options: argparse.Namespace) -> int:
 def run_ps(options: argparse.Namespace) -> int:
     """Print a table of the measured processes."""
     try:
-        reply = client.ask(ListRequest(), load(ClientSettings, vars(options)))
+        replies = ask(ListRequest(), options)
     except RoboMetricsError as exc:
         return complain(exc)
-    if not reply.accepted:
-        return complain(reply.reason)
-    print(table(reply))
+    for reply in replies:
+        if not reply.accepted:
+            return complain(reply.reason)
+        if len(replies) > 1:
+            print(f"{printable(reply.host)}:")
+        print(table(reply))
     return 0
 
 
@@ -69,21 +79,22 @@ def table(reply: Reply) -> str:
             f"nothing is measured on {reply.host} but the host itself; try\n"
             "  robometrics run --name demo -- COMMAND..."
         )
-    rows = [("NAME", "PID", "CPU TIME", "MEMORY", "COMMAND")]
+    rows = [("NAME", "PID", "EVERY", "CPU TIME", "MEMORY", "COMMAND")]
     rows += [_row(each) for each in reply.watched]
-    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    widths = [max(len(row[i]) for row in rows) for i in range(5)]
     return "\n".join(
-        f"{name:<{widths[0]}}  {pid:>{widths[1]}}  {cpu:>{widths[2]}}  "
-        f"{memory:>{widths[3]}}  {command}".rstrip()
-        for name, pid, cpu, memory, command in rows
+        f"{name:<{widths[0]}}  {pid:>{widths[1]}}  {every:>{widths[2]}}  "
+        f"{cpu:>{widths[3]}}  {memory:>{widths[4]}}  {command}".rstrip()
+        for name, pid, every, cpu, memory, command in rows
     )
 
 
-def _row(watched: Watched) -> tuple[str, str, str, str, str]:
+def _row(watched: Watched) -> tuple[str, str, str, str, str, str]:
     cpu = "-" if watched.cpu_time_ns is None else f"{watched.cpu_time_ns / 1e9:.2f} s"
     return (
         printable(watched.process),
         str(watched.pid),
+        f"{watched.interval_ns / NS_PER_SECOND:g} s",
         cpu,
         size(watched.memory_rss_bytes),
         printable(watched.command)[:80],

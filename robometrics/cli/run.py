@@ -13,10 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from robometrics.cli.plan import add_plan_flags, plan_of
 from robometrics.cli.services import complain
 from robometrics.errors import NoWorkerError, RoboMetricsError
 from robometrics.lib import client
-from robometrics.requests import Reply
+from robometrics.requests import RegisterRequest, Reply
 from robometrics.settings import ClientSettings, add_flags, load
 
 EXIT_NOT_FOUND = 127
@@ -35,6 +36,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--tag", action="append", default=[], metavar="KEY=VALUE", help="repeatable"
     )
+    add_plan_flags(parser)
     add_flags(parser, ClientSettings)
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND...")
     parser.set_defaults(run=run)
@@ -49,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         return complain("nothing to run: robometrics run -- COMMAND...")
     try:
         settings = load(ClientSettings, vars(options))
-        tags = parse_tags(options.tag)
+        tags, plan = parse_tags(options.tag), plan_of(options)
     except RoboMetricsError as exc:
         return complain(exc)
     started = _pass_signals_on()
@@ -60,9 +62,9 @@ def run(options: argparse.Namespace) -> int:
         return EXIT_NOT_FOUND
     started(child.pid)
 
-    measured = _Measured(
-        options.name or Path(command[0]).name, child.pid, tags, settings
-    )
+    name = options.name or Path(command[0]).name
+    request = client.register_request(name, child.pid, tags, plan)
+    measured = _Measured(request, settings)
     measured.start()
     # The child stays a zombie until its worker has taken the last, exact reading.
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
@@ -89,11 +91,9 @@ def parse_tags(pairs: list[str]) -> dict[str, str]:
 class _Measured(threading.Thread):
     """Registers the child as soon as a worker is there."""
 
-    def __init__(
-        self, name: str, pid: int, tags: dict[str, str], settings: ClientSettings
-    ) -> None:
+    def __init__(self, request: RegisterRequest, settings: ClientSettings) -> None:
         super().__init__(daemon=True)
-        self._request = client.register_request(name, pid, tags)
+        self._request = request
         self._settings = settings
         self._ended = threading.Event()
         self._reply: Reply | None = None

@@ -11,10 +11,11 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from robometrics import runtime, subjects
-from robometrics.broker import ask_once
+from robometrics.broker import ask_all, ask_once
 from robometrics.errors import DiscardMessageError, NoWorkerError
 from robometrics.requests import (
     AnyRequest,
+    Plan,
     RegisterRequest,
     Reply,
     UnregisterRequest,
@@ -40,7 +41,7 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 def register_request(
-    name: str, pid: int, tags: dict[str, str] | None = None
+    name: str, pid: int, tags: dict[str, str] | None = None, plan: Plan | None = None
 ) -> RegisterRequest:
     """Return the request to measure *pid*, with what proves which process it is."""
     return RegisterRequest(
@@ -50,6 +51,7 @@ def register_request(
         boot_id=runtime.boot_id() or None,
         pid_namespace=runtime.pid_namespace(pid) or runtime.pid_namespace(),
         tags=tags or {},
+        plan=plan or Plan(),
     )
 
 
@@ -96,6 +98,37 @@ def ask(request: AnyRequest, settings: ClientSettings) -> Reply:
     )
 
 
+def ask_host(request: AnyRequest, settings: ClientSettings, host: str) -> Reply:
+    """Return the answer of the worker of *host*, by NATS.
+
+    Raises:
+        NoWorkerError: Nobody answered.
+    """
+    reply = _ask_by_nats(encode_request(request), settings, host)
+    if reply is None:
+        raise NoWorkerError(
+            f"no worker of {host} answered by {settings.nats_url}: is it running, and "
+            "on that broker?"
+        )
+    return reply
+
+
+def ask_all_hosts(request: AnyRequest, settings: ClientSettings) -> list[Reply]:
+    """Return the answers of all workers on the broker, by host.
+
+    Raises:
+        RetryLaterError: There is no broker.
+    """
+    asking = ask_all(
+        settings.nats_url,
+        subjects.CONTROL,
+        encode_request(request),
+        seconds=ANSWER_SECONDS,
+    )
+    replies = filter(None, map(_decoded, _run(asking)))
+    return sorted(replies, key=lambda reply: reply.host)
+
+
 def ask_by_socket(data: bytes, settings: ClientSettings) -> Reply | None:
     """Return the answer of the worker on this host's socket, ``None`` without one."""
     for path in runtime.sockets(settings.socket_path):
@@ -111,8 +144,10 @@ def ask_by_socket(data: bytes, settings: ClientSettings) -> Reply | None:
     return None
 
 
-def _ask_by_nats(data: bytes, settings: ClientSettings) -> Reply | None:
-    address = runtime.boot_id() or socket.gethostname()
+def _ask_by_nats(
+    data: bytes, settings: ClientSettings, host: str | None = None
+) -> Reply | None:
+    address = host or runtime.boot_id() or socket.gethostname()
     asking = ask_once(
         settings.nats_url,
         [subjects.register(address)],

@@ -24,6 +24,8 @@ log.addHandler(logging.NullHandler())  # a library speaks only when spoken to
 FIRST_RETRY_SECONDS = 0.5
 LAST_RETRY_SECONDS = 15.0
 
+_Tags = dict[str, str] | None
+
 
 class Registration:
     """How a registration stands. Nobody has to look at it."""
@@ -62,43 +64,46 @@ class Register:
 
     @staticmethod
     def auto_register(
-        name: str | None = None, tags: dict[str, str] | None = None
+        name: str | None = None, tags: dict[str, str] | None = None, **plan: Any
     ) -> Registration:
         """Have this process measured as *name*; by default, the program's name.
 
         Args:
             name: Stable name of the program in the fleet, e.g. ``planner``.
             tags: A few short facts to group and filter by, e.g. ``{"team": "nav"}``.
+            plan: What to measure beyond the usual: ``interval_seconds`` (0.001 to 60),
+                and as true or false ``tree``, ``children``, ``threads``,
+                ``memory_detail``, ``open_files``, ``cgroup``; see ``requests.Plan``.
         """
-        return _agent.register(os.getpid(), name or _program_name(), tags)
+        return _agent.register(os.getpid(), name or _program_name(), tags, plan)
 
     @staticmethod
     def async_auto_register(
-        name: str | None = None, tags: dict[str, str] | None = None
+        name: str | None = None, tags: dict[str, str] | None = None, **plan: Any
     ) -> Registration:
         """Do the same as ``auto_register``, which never blocks either."""
-        return Register.auto_register(name, tags)
+        return Register.auto_register(name, tags, **plan)
 
     @staticmethod
     def add_process(
-        pid: int, name: str, tags: dict[str, str] | None = None
+        pid: int, name: str, tags: dict[str, str] | None = None, **plan: Any
     ) -> Registration:
         """Have another process on this host measured as *name*."""
-        return _agent.register(pid, name, tags)
+        return _agent.register(pid, name, tags, plan)
 
     @staticmethod
     def register_async(
-        pid: int, name: str, tags: dict[str, str] | None = None
+        pid: int, name: str, tags: dict[str, str] | None = None, **plan: Any
     ) -> Registration:
         """Do the same as ``add_process``, which never blocks either."""
-        return Register.add_process(pid, name, tags)
+        return Register.add_process(pid, name, tags, **plan)
 
     @staticmethod
     def register(
-        pid: int, name: str, tags: dict[str, str] | None = None
+        pid: int, name: str, tags: dict[str, str] | None = None, **plan: Any
     ) -> Registration:
         """Do the same as ``add_process``."""
-        return Register.add_process(pid, name, tags)
+        return Register.add_process(pid, name, tags, **plan)
 
     @staticmethod
     def unregister_process(pid: int) -> Registration:
@@ -111,7 +116,7 @@ class Register:
         return _agent.unregister(os.getpid(), None)
 
     @staticmethod
-    def named(name: str, tags: dict[str, str] | None = None) -> _Named:
+    def named(name: str, tags: dict[str, str] | None = None, **plan: Any) -> _Named:
         """Measure this process as *name* during a ``with`` block or a function.
 
         with Register.named("mapping"): …
@@ -119,16 +124,17 @@ class Register:
         @Register.named("mapping")
         def build_map(): …
         """
-        return _Named(name, tags)
+        return _Named(name, tags, plan)
 
 
 class _Named(contextlib.ContextDecorator):
-    def __init__(self, name: str, tags: dict[str, str] | None) -> None:
+    def __init__(self, name: str, tags: _Tags, plan: dict[str, Any]) -> None:
         self._name = name
         self._tags = tags
+        self._plan = plan
 
     def __enter__(self) -> Registration:
-        return _agent.register(os.getpid(), self._name, self._tags)
+        return _agent.register(os.getpid(), self._name, self._tags, self._plan)
 
     def __exit__(self, *_: object) -> None:
         _agent.unregister(os.getpid(), self._name)
@@ -139,14 +145,14 @@ class _Agent:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._todo: list[tuple[str, Registration, dict[str, str] | None]] = []
+        self._todo: list[tuple[str, Registration, _Tags, dict[str, Any]]] = []
         self._arrived = threading.Event()
         self._thread: threading.Thread | None = None
 
     def register(
-        self, pid: int, name: str, tags: dict[str, str] | None
+        self, pid: int, name: str, tags: _Tags, plan: dict[str, Any]
     ) -> Registration:
-        return self._add("register", Registration(pid, name), tags)
+        return self._add("register", Registration(pid, name), tags, plan)
 
     def unregister(self, pid: int, name: str | None) -> Registration:
         with self._lock:  # what is not registered yet need not be
@@ -156,15 +162,15 @@ class _Agent:
                 if entry[1].pid == pid and name in (None, entry[1].name)
             ]
             self._todo = [entry for entry in self._todo if entry not in given_up]
-        for _, registration, _ in given_up:
+        for _, registration, *_ in given_up:
             registration.settle("unregistered")
-        return self._add("unregister", Registration(pid, name), None)
+        return self._add("unregister", Registration(pid, name), None, {})
 
     def _add(
-        self, verb: str, registration: Registration, tags: dict[str, str] | None
+        self, verb: str, registration: Registration, tags: _Tags, plan: dict[str, Any]
     ) -> Registration:
         with self._lock:
-            self._todo.append((verb, registration, tags))
+            self._todo.append((verb, registration, tags, plan))
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._run, name="robometrics-register", daemon=True
@@ -196,19 +202,22 @@ class _Agent:
                 self._arrived.wait()
 
 
-def _settle(verb: str, registration: Registration, tags: dict[str, str] | None) -> bool:
+def _settle(
+    verb: str, registration: Registration, tags: _Tags, plan: dict[str, Any]
+) -> bool:
     """Ask once; return whether there is nothing left to do."""
     try:
         # Only here, in the thread: the program's own start stays as fast as it was.
         from robometrics.errors import NoWorkerError  # noqa: PLC0415
         from robometrics.lib import client  # noqa: PLC0415
+        from robometrics.requests import make_plan  # noqa: PLC0415
         from robometrics.settings import ClientSettings, load  # noqa: PLC0415
 
         settings = load(ClientSettings)
         request: Any
         if verb == "register":
             request = client.register_request(
-                registration.name or "", registration.pid, tags
+                registration.name or "", registration.pid, tags, make_plan(plan)
             )
         else:
             request = client.unregister_request(registration.pid, registration.name)

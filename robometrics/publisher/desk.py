@@ -24,18 +24,17 @@ _IDLE_SECONDS = 60.0
 
 @contextlib.asynccontextmanager
 async def listen_on_nats(link: Link, host: str, answer: Answer) -> AsyncIterator[None]:
-    """Answer requests to this host, by its name and by its kernel's boot id."""
+    """Answer what is asked of this host (its name or boot id), and of all."""
 
     async def handle(message: Message) -> None:
-        reply = answer(message.data)
+        reply = answer(message.data, to_all=message.subject == subjects.CONTROL)
         if message.reply:
             with contextlib.suppress(Exception):  # the asker has gone, or the link
                 await message.respond(encode_request(reply))
 
-    addresses = [host, *filter(None, [runtime.boot_id()])]
+    own = [subjects.register(each) for each in (host, runtime.boot_id()) if each]
     subscriptions = [
-        await link.subscribe(subjects.register(address), handle)
-        for address in addresses
+        await link.subscribe(subject, handle) for subject in (*own, subjects.CONTROL)
     ]
     try:
         yield

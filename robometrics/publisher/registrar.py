@@ -17,10 +17,14 @@ from robometrics.errors import (
     RegistrationRefusedError,
     SkipProcessError,
 )
+from robometrics.publisher.control import Control
 from robometrics.publisher.identity import host_pid, started_at_ns
 from robometrics.publisher.outbox import Outbox
 from robometrics.publisher.watchlist import Registration, Target, Watchlist
 from robometrics.requests import (
+    AnyRequest,
+    BurstRequest,
+    IntervalRequest,
     ListRequest,
     RegisterRequest,
     Reply,
@@ -56,26 +60,24 @@ class Registrar:
         self._outbox = outbox
         self._now_ns = now_ns
         self._emit = emit
+        self._control = Control(host, watchlist, outbox, now_ns)
         self._pidfds: dict[Target, int] = {}
         self._unreadable: list[tuple[Registration, int, str]] = []
         """What was registered and cannot be watched, since which slot, and why."""
 
-    def answer(self, data: bytes, *, peer_pid: int | None = None) -> Reply:
+    def answer(
+        self, data: bytes, *, peer_pid: int | None = None, to_all: bool = False
+    ) -> Reply:
         """Return the reply to an encoded request; it never raises.
 
         Args:
             data: JSON of one of ``requests.AnyRequest``.
             peer_pid: The sender's pid as this worker's kernel view has it, if known.
+            to_all: All workers were asked, so that a pid means nothing.
         """
         try:
             request = decode_request(data)
-            if isinstance(request, RegisterRequest):
-                return self._register(request, peer_pid)
-            if isinstance(request, UnregisterRequest):
-                return self._unregister(request, peer_pid)
-            if isinstance(request, ListRequest):
-                return self._list()
-            return Reply(accepted=True, host=self._host, worker=self._identity)
+            return self._answer(request, peer_pid, to_all=to_all)
         except (
             DiscardMessageError,
             InvalidNameError,
@@ -86,6 +88,23 @@ class Registrar:
             return Reply(
                 accepted=False, host=self._host, code=exc.code, reason=str(exc)
             )
+
+    def _answer(
+        self, request: AnyRequest, peer_pid: int | None, *, to_all: bool
+    ) -> Reply:
+        if isinstance(request, RegisterRequest | UnregisterRequest):
+            if to_all:
+                raise RegistrationRefusedError("ask the worker of the process's host")
+            if isinstance(request, RegisterRequest):
+                return self._register(request, peer_pid)
+            return self._unregister(request, peer_pid)
+        if isinstance(request, IntervalRequest):
+            return self._control.change_interval(request)
+        if isinstance(request, BurstRequest):
+            return self._control.burst(request)
+        if isinstance(request, ListRequest):
+            return self._list()
+        return Reply(accepted=True, host=self._host, worker=self._identity)
 
     def restore(self) -> None:
         """Watch again what a former worker on this outbox watched."""
@@ -173,6 +192,7 @@ class Registrar:
     def close(self) -> None:
         """Stop waiting for exits, and for what cannot be read."""
         self.retry(is_last=True)
+        self._control.close()
         for target in list(self._pidfds):
             self._stop_waiting(target)
 
@@ -207,6 +227,8 @@ class Registrar:
             self._await_exit(target)
             self._say("registered", registration, command=target.command)
             log.info("measuring %s (pid %d)", request.name, pid)
+        elif not self._outbox.registrations.holds(registration):
+            self._outbox.registrations.keep(registration)
         return Reply(
             accepted=True,
             host=self._host,
@@ -243,6 +265,7 @@ class Registrar:
                 cpu_time_ns=target.latest[0] if target.latest else None,
                 memory_rss_bytes=target.latest[1] if target.latest else None,
                 tags=target.registration.tags,
+                interval_ns=target.interval_ns,
             )
             for target in self._watchlist
         ]

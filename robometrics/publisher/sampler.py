@@ -178,7 +178,8 @@ class Sampler(threading.Thread):
                 add_final(target, slot)
                 ended.finished.append(target)
                 target.handed_over = True
-            ended.take(target.buffer, target, target.interval_ns)
+            ended.take(target.buffer, target, target.finest_ns)
+            target.finest_ns = target.interval_ns
         self._surroundings.end_slot(ended)
         self._slept = clock.take_sleep_ns() >= NS_PER_SECOND
         ended.step_ns = clock.check()

@@ -52,6 +52,9 @@ class Target:
         self.interval_ns = interval_ns
         """Distance of its samples now."""
 
+        self.finest_ns = interval_ns
+        """The least distance in the slot under way."""
+
         self.run = registration.run
         self.subject = process_samples(host, registration.name)
         self.command = command_line(registration.pid)
@@ -126,7 +129,7 @@ class Watchlist:
         if known is not None and known.final is None:
             was_closing = known.closing
             known.reopen(registration)
-            self.set_interval(known, self._interval_ns(registration))
+            self.to_its_plan(known)
             return known, was_closing
         if len(self._targets) >= self._max_processes:
             raise RegistrationRefusedError(
@@ -165,7 +168,12 @@ class Watchlist:
         """Sample *target* at another distance from now on."""
         if target.interval_ns != interval_ns:
             target.interval_ns = interval_ns
+            target.finest_ns = min(target.finest_ns, interval_ns)
             self._publish()
+
+    def to_its_plan(self, target: Target) -> None:
+        """Sample *target* as its registration has it."""
+        self.set_interval(target, self._interval_ns(target.registration))
 
     def _interval_ns(self, registration: Registration) -> int:
         return registration.plan.interval_ns or self.interval_ns

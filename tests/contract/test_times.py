@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robometrics.errors import BadRequestError
-from robometrics.times import parse_range, parse_time
+from robometrics.times import parse_duration, parse_range, parse_time
 
 NOW = 1_790_000_000_000_000_000
 SECOND = 1_000_000_000
@@ -58,3 +58,17 @@ def test_a_range_out_of_order_names_the_field(
     with pytest.raises(BadRequestError) as found:
         parse_range("from", start, "to", stop)
     assert field == found.value.field
+
+
+@pytest.mark.parametrize(
+    ("text", "duration_ns"),
+    [("1ms", 10**6), ("1.5s", 1_500_000_000), ("10s", 10**10), ("2m", 120 * 10**9)],
+)
+def test_a_duration_is_a_number_with_a_unit(text: str, duration_ns: int) -> None:
+    assert duration_ns == parse_duration("for", text)
+
+
+@pytest.mark.parametrize("text", ["", "5", "s", "-1s", "1 s", "0s", "1e9s", "1y"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(BadRequestError, match="for"):
+        parse_duration("for", text)

@@ -1,0 +1,154 @@
+"""How often hosts sample: asked of their workers, by way of the broker."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Controller, Request, post
+from litestar.di import NamedDependency
+from litestar.exceptions import ClientException
+from litestar.params import JSONBody
+
+from robometrics import subjects
+from robometrics.api.problems import RESPONSES
+from robometrics.broker import Link
+from robometrics.errors import (
+    DiscardMessageError,
+    NotFoundError,
+    RegistrationRefusedError,
+)
+from robometrics.requests import (
+    BURST_NS_MAX,
+    AnyRequest,
+    BurstRequest,
+    IntervalRequest,
+    Reply,
+    decode_reply,
+    encode_request,
+)
+from robometrics.schema import NS_PER_SECOND, Name
+from robometrics.times import to_ms
+
+ANSWER_SECONDS = 2.0
+HZ_MAX = 1_000.0
+
+_Seconds = Annotated[float, msgspec.Meta(ge=0.001, le=60)]
+
+
+class Burst(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Sample one process at a high rate for a while."""
+
+    host: Name
+    process: Name
+    hz: Annotated[float, msgspec.Meta(ge=1, le=HZ_MAX)] = HZ_MAX
+    """Samples a second."""
+
+    seconds: Annotated[float, msgspec.Meta(ge=0.1, le=BURST_NS_MAX / NS_PER_SECOND)] = (
+        10.0
+    )
+
+
+class BurstBegun(msgspec.Struct, kw_only=True):
+    """A burst that goes on; its samples can be queried like any others."""
+
+    host: str
+    process: str
+    run: str
+    interval_ns: int
+    from_ms: float
+    until_ms: float
+
+
+class Interval(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Sample at another distance from now on."""
+
+    host: Name
+    process: Name | None = None
+    """``null``: all processes without an interval of their own."""
+
+    interval_seconds: _Seconds | None = None
+    """``null``: the usual one again."""
+
+
+class IntervalSet(msgspec.Struct, kw_only=True):
+    """How often it is sampled now."""
+
+    host: str
+    process: str | None
+    interval_ns: int
+
+
+def only_json(request: Request[Any, Any, Any]) -> None:
+    """Refuse what a form of another site could send without being asked."""
+    if request.content_type[0] != "application/json":
+        raise ClientException("send application/json", status_code=415)
+
+
+class ControlController(Controller):
+    """Passes on what is wanted; the worker of the host decides."""
+
+    path = "/api/v1"
+    tags = ("control",)
+
+    @post("/burst", status_code=202, responses=RESPONSES, before_request=only_json)
+    async def burst(
+        self, data: JSONBody[Burst], link: NamedDependency[Link]
+    ) -> BurstBegun:
+        """Begin a short recording at a high rate."""
+        reply = await _ask(
+            link,
+            data.host,
+            BurstRequest(
+                process=data.process,
+                interval_ns=round(NS_PER_SECOND / data.hz),
+                duration_ns=round(data.seconds * NS_PER_SECOND),
+            ),
+        )
+        return BurstBegun(
+            host=data.host,
+            process=data.process,
+            run=reply.run,
+            interval_ns=reply.interval_ns,
+            from_ms=to_ms(reply.from_ns),
+            until_ms=to_ms(reply.until_ns),
+        )
+
+    @post("/interval", status_code=200, responses=RESPONSES, before_request=only_json)
+    async def interval(
+        self, data: JSONBody[Interval], link: NamedDependency[Link]
+    ) -> IntervalSet:
+        """Change how often a host samples its processes, or one of them."""
+        interval_ns = None
+        if data.interval_seconds is not None:
+            interval_ns = round(data.interval_seconds * NS_PER_SECOND)
+        reply = await _ask(
+            link,
+            data.host,
+            IntervalRequest(process=data.process, interval_ns=interval_ns),
+        )
+        return IntervalSet(
+            host=data.host, process=data.process, interval_ns=reply.interval_ns
+        )
+
+
+async def _ask(link: Link, host: str, request: AnyRequest) -> Reply:
+    """Return the answer of the worker of *host*, if it is yes.
+
+    Raises:
+        NotFoundError: No worker answers for *host*.
+        RegistrationRefusedError: It will not.
+        RetryLaterError: The broker is away.
+    """
+    data = await link.request(
+        subjects.register(host), encode_request(request), timeout_seconds=ANSWER_SECONDS
+    )
+    if not data:
+        raise NotFoundError(f"no worker answers for {host}: is it running?")
+    try:
+        reply = decode_reply(data)
+    except DiscardMessageError as exc:
+        raise NotFoundError(f"what answers for {host} is no worker: {exc}") from exc
+    if not reply.accepted:
+        raise RegistrationRefusedError(reply.reason)
+    return reply
