@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from benchmarks import latency, persist, publish, rollup, table, worker
+from benchmarks import (
+    bursty,
+    latency,
+    persist,
+    publish,
+    rollup,
+    soak,
+    table,
+    ticks,
+    worker,
+)
 
 if __name__ == "__main__":
     table.run(
         [
             worker.measure,
+            ticks.measure,
+            bursty.measure,
             publish.measure,
             persist.measure,
             rollup.measure,
             latency.measure,
+            soak.measure,
         ]
     )

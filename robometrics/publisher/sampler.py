@@ -13,7 +13,7 @@ from robometrics.publisher.schedule import NEVER_NS, Grid, Schedule, next_tick_n
 from robometrics.publisher.series import Value
 from robometrics.publisher.slots import Ended, Packer, Slot, add_final, ends_after
 from robometrics.publisher.surroundings import Surroundings
-from robometrics.publisher.timer import Timer
+from robometrics.publisher.timer import Timer, wake_exactly
 from robometrics.publisher.watchlist import Target, Watchlist
 from robometrics.schema import NS_PER_SECOND
 
@@ -76,6 +76,7 @@ class Sampler(threading.Thread):
         return late_ns
 
     def run(self) -> None:
+        wake_exactly()
         try:
             self._run()
         except BaseException as exc:
