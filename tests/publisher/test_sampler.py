@@ -319,15 +319,19 @@ def test_a_process_that_cannot_be_read_is_a_gap_of_its_own() -> None:
     bench.sampler.stop()
     bench.sampler.join(5)
 
-    [gap] = [gap for slot in bench.slots for gap in slot.gaps]
-    assert ("process_unreadable", ("shy", shy.run)) == (gap.cause, gap.whose)
-    assert gap.to_slot - gap.from_slot >= 1
-    taken = {"mine": 0, "shy": 0}
+    gaps = [gap for slot in bench.slots for gap in slot.gaps]
+    [unreadable] = [gap for gap in gaps if gap.cause == "process_unreadable"]
+    assert ("shy", shy.run) == unreadable.whose
+    assert unreadable.to_slot - unreadable.from_slot >= 1
+    due = {"mine": 0, "shy": 0}
+    for gap in gaps:  # on a busy machine some ticks also come too late
+        if gap.whose is not None:
+            due[gap.whose[0]] += gap.missing_samples
     for slot in bench.slots:
         for _, name, _, samples in slot.taken:
             if name:
-                taken[name] += samples
-    assert gap.missing_samples == taken["mine"] - taken["shy"]
+                due[name] += samples
+    assert due["mine"] == due["shy"]
     assert [] == bench.gone, "it is tried again"
 
 
