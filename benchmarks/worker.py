@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import psutil
 
-from benchmarks import servers, streams, table
+from benchmarks import netdata, servers, streams, table
 from benchmarks.table import Row
 from robometrics import subjects
 from robometrics.broker import Link
@@ -29,8 +29,9 @@ from robometrics.requests import encode_request
 from robometrics.schema import decode_batch
 from robometrics.settings import ClientSettings
 
-PROCESSES = 200
-RATES_HZ = (1, 10)
+LOADS = ((200, 1), (200, 10), (1_000, 1))
+"""Processes, and how often each is sampled a second."""
+_BASELINE = "psutil oneshot, six fields, reading only"
 
 Read = Callable[[], object]
 
@@ -66,26 +67,44 @@ async def measure(*, quick: bool) -> list[Row]:
     with (
         servers.folder() as at,
         servers.nats_server(at) as url,
-        servers.sleepers(PROCESSES) as pids,
+        servers.sleepers(max(count for count, _ in LOADS)) as pids,
         contextlib.ExitStack() as stack,
     ):
         async with streams.provisioned(url) as link:
-            workers = [stack.enter_context(started(at, url, hz)) for hz in RATES_HZ]
+            workers = [
+                stack.enter_context(started(at, url, hz, f"bench-{count}-at-{hz}-hz"))
+                for count, hz in LOADS
+            ]
             idles = await asyncio.gather(
                 *(asyncio.to_thread(_idle, each, quick=quick) for each in workers)
             )
-            for worker, idle in zip(workers, idles, strict=True):
-                busy = await asyncio.to_thread(_busy, worker, idle, pids, quick=quick)
-                ticks_skipped = await _ticks_skipped(link, worker)
+            for worker, idle, (count, _) in zip(workers, idles, LOADS, strict=True):
+                some = pids[:count]
+                busy = await asyncio.to_thread(_busy, worker, idle, some, quick=quick)
+                ticks_skipped = await _ticks_skipped(link, worker, count)
                 servers.stop(worker.process)
-                rows += _rows(worker.hz, idle, busy, ticks_skipped)
+                rows += _rows(count, worker.hz, idle, busy, ticks_skipped)
+        if program := netdata.find():
+            rows += await asyncio.to_thread(_netdata, program, at, rows, quick=quick)
     return rows
 
 
+def _netdata(program: Path, at: Path, rows: list[Row], *, quick: bool) -> list[Row]:
+    """Return the cost at 1 Hz beside that of netdata's collector in C."""
+    theirs = netdata.cost_us(program, at, seconds=3 if quick else 20)
+    return [
+        row._replace(
+            baseline="netdata apps.plugin, all processes",
+            baseline_values=[theirs],
+        )
+        for row in rows
+        if row.what == _what(1_000, 1) and row.baseline == _BASELINE
+    ]
+
+
 @contextlib.contextmanager
-def started(at: Path, url: str, hz: int) -> Iterator[Worker]:
+def started(at: Path, url: str, hz: int, host: str = "bench") -> Iterator[Worker]:
     """Yield a worker that takes registrations."""
-    host = f"bench-{hz}-hz"
     path = at / f"{host}.sock"
     options = [f"--nats-url={url}", f"--host={host}", f"--socket-path={path}"]
     options += [f"--data-dir={at / host}", f"--interval-seconds={1 / hz}"]
@@ -115,7 +134,7 @@ def _busy(worker: Worker, idle: Idle, pids: Sequence[int], *, quick: bool) -> Bu
     register(worker, pids)
     reads = (_psutil_reader(pids), _floor_reader(pids))
     _, *per_round = _cpu_ns(worker, reads, rounds=rounds, seconds=seconds)
-    samples = PROCESSES * worker.hz * seconds
+    samples = len(pids) * worker.hz * seconds
     return Busy(
         worker_us=[
             (worker_ns - idle.ns_per_second * seconds) / 1e3 / samples
@@ -189,7 +208,7 @@ def _sleep_until(at: float) -> None:
     time.sleep(max(0.0, at - time.time()))
 
 
-async def _ticks_skipped(link: Link, worker: Worker) -> int:
+async def _ticks_skipped(link: Link, worker: Worker, processes: int) -> int:
     """Return what the worker last said of itself; check that it did its work.
 
     Raises:
@@ -199,25 +218,31 @@ async def _ticks_skipped(link: Link, worker: Worker) -> int:
     last = await stream.get_last_msg(streams.STREAM, subjects.host_samples(worker.host))
     said = decode_batch(last.data or b"").metrics
     measured, waiting = said["process_count"][-1], said["outbox_messages"][-1]
-    if measured != PROCESSES or (waiting or 0) > 2 * PROCESSES:
+    if measured != processes or (waiting or 0) > 2 * processes:
         raise RuntimeError(f"measured {measured}, not yet acknowledged {waiting}")
     return int(said["worker_ticks_skipped_total"][-1] or 0)
 
 
-def _rows(hz: int, idle: Idle, found: Busy, ticks_skipped: int) -> list[Row]:
-    who = f"worker, {PROCESSES} procs at {hz} Hz"
-    busy_us = [each * PROCESSES * hz for each in found.worker_us]
-    psutil_us = [each * PROCESSES * hz for each in found.psutil_us]
+def _what(processes: int, hz: int) -> str:
+    return f"worker, {processes} procs at {hz} Hz: CPU per process-sample"
+
+
+def _rows(
+    processes: int, hz: int, idle: Idle, found: Busy, ticks_skipped: int
+) -> list[Row]:
+    who = f"worker, {processes} procs at {hz} Hz"
+    busy_us = [each * processes * hz for each in found.worker_us]
+    psutil_us = [each * processes * hz for each in found.psutil_us]
     return [
         Row(
-            f"{who}: CPU per process-sample",
+            _what(processes, hz),
             found.worker_us,
             "µs",
-            "psutil oneshot, six fields, reading only",
+            _BASELINE,
             found.psutil_us,
         ),
         Row(
-            f"{who}: CPU per process-sample",
+            _what(processes, hz),
             found.worker_us,
             "µs",
             "clock_gettime and pread of statm in a loop",
@@ -231,7 +256,7 @@ def _rows(hz: int, idle: Idle, found: Busy, ticks_skipped: int) -> list[Row]:
             [each / 1e4 for each in psutil_us],
         ),
         Row(
-            f"worker at {hz} Hz: CPU of one core with no process",
+            f"worker set to {hz} Hz: CPU of one core with no process",
             [idle.ns_per_second / 1e7],
             "%",
         ),
