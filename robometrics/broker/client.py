@@ -1,20 +1,60 @@
-"""nats-py's client, mended where a subclass can mend it."""
+"""nats-py's client, mended and shortened where a subclass can do it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import ConnectionClosedError, MaxPayloadError, OutboundBufferLimitError
+
+Receive = Callable[[bytes, bytes, bytes | None], None]
+"""Takes subject, data and headers of one message, as they came, and returns at once."""
 
 
 class LastingClient(Client):
-    """nats-py's client, less two of its faults."""
+    """nats-py's client, less two of its faults, with a short way in and out.
+
+    The usual way costs a parsed header, a queue and a task's turn for each message.
+    That is most of what an acknowledgement would cost.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.receivers: dict[int, Receive] = {}
+        """By subscription id: who gets its messages the short way."""
 
     def drop_transport(self) -> None:
         """Close the socket of a connect that failed: nats-py leaves it open."""
         if self._transport is not None:
             self._transport.close()  # type: ignore[no-untyped-call]
+
+    async def send(self, command: bytes, payload_bytes: int) -> None:
+        """Send a publishing command of the protocol, made by the caller.
+
+        Raises:
+            nats.errors.Error: The payload is larger than the server takes, or there is
+                no connection.
+        """
+        if self.is_closed:
+            raise ConnectionClosedError
+        if not self.is_connected:
+            raise OutboundBufferLimitError  # it would wait here, and be sent late
+        if payload_bytes > self._max_payload:
+            raise MaxPayloadError
+        await self._send_command(command)
+        if self._flush_queue is not None and self._flush_queue.empty():
+            await self._flush_pending()
+
+    async def _process_msg(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Any
+    ) -> None:
+        receive = self.receivers.get(sid)
+        if receive is None:
+            await super()._process_msg(sid, subject, reply, data, headers)
+        else:
+            receive(subject, data, headers)
 
     def _build_message(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Any

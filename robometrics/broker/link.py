@@ -21,7 +21,7 @@ from nats.aio.subscription import Subscription as ClientSubscription
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
-from robometrics.broker.client import LastingClient
+from robometrics.broker.client import LastingClient, Receive
 from robometrics.errors import RetryLaterError
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Subscription:
         self.pending_messages = pending_messages
         self.active: ClientSubscription | None = None
 
-    async def attach(self, client: Client) -> None:
+    async def attach(self, client: LastingClient) -> None:
         self.active = await client.subscribe(
             self.subject,
             queue=self.group,
@@ -60,13 +60,30 @@ class Subscription:
         )
 
 
+class DirectSubscription(Subscription):
+    """One whose messages are handed over as they come, before anything is parsed."""
+
+    def __init__(self, subject: str, receive: Receive) -> None:
+        super().__init__(subject, _ignore, 1, "")
+        self._receive = receive
+
+    async def attach(self, client: LastingClient) -> None:
+        await super().attach(client)
+        if self.active is not None:
+            client.receivers[self.active._id] = self._receive  # noqa: SLF001  no other
+
+
+async def _ignore(_: Msg) -> None:
+    return None
+
+
 class Link:
     """One supervised connection. Use ``open_link``; ``client`` may change any time."""
 
     def __init__(self, url: str, name: str) -> None:
         self.url = url
         self.name = name
-        self.client: Client | None = None
+        self.client: LastingClient | None = None
         self.inbox = f"_INBOX_{random.getrandbits(96):x}"
         self.sessions = 0
         """Connections made so far: a new one may be to a server that lost its disk."""
@@ -81,14 +98,14 @@ class Link:
     def is_up(self) -> bool:
         return self._up.is_set()
 
-    async def wait_up(self) -> Client:
+    async def wait_up(self) -> LastingClient:
         """Wait until connected; return the client that is."""
         while True:
             await self._up.wait()
             if self.client is not None:
                 return self.client
 
-    def require_client(self) -> Client:
+    def require_client(self) -> LastingClient:
         """Return the connected client.
 
         Raises:
@@ -112,6 +129,16 @@ class Link:
         nats-py drops what piles up behind it.
         """
         subscription = Subscription(subject, handler, pending_messages, group)
+        return await self._attach(subscription)
+
+    async def subscribe_directly(self, subject: str, receive: Receive) -> Subscription:
+        """Call *receive* for every message on *subject*, across reconnects.
+
+        It is called inside the read loop: it must return at once, and never raise.
+        """
+        return await self._attach(DirectSubscription(subject, receive))
+
+    async def _attach(self, subscription: Subscription) -> Subscription:
         self._subscriptions.add(subscription)
         if self.client is not None and not self.client.is_closed:  # it may reconnect
             with contextlib.suppress(*DOWN_ERRORS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 from robometrics import metrics
@@ -10,6 +11,11 @@ from robometrics.schema import NS_PER_SECOND, Previous
 _PREVIOUS_MAX_NS = 3600 * NS_PER_SECOND
 
 Value = int | float | None
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_counter(key: str) -> bool:
+    return metrics.describe(key).kind == "counter"
 
 
 class SlotBuffer:
@@ -47,8 +53,7 @@ class SlotBuffer:
 
         counters = dict(self._previous[1]) if self._previous else {}
         for key, column in columns.items():
-            last = column[-1]
-            if isinstance(last, int) and metrics.describe(key).kind == "counter":
+            if _is_counter(key) and isinstance(last := column[-1], int):
                 counters[key] = last
         self._previous = (slot * NS_PER_SECOND + offsets[-1], counters)
         self.offset_ns = []
