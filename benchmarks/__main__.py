@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks import (
     bursty,
+    host,
     latency,
     persist,
     publish,
@@ -20,6 +21,7 @@ if __name__ == "__main__":
             worker.measure,
             ticks.measure,
             bursty.measure,
+            host.measure,
             publish.measure,
             persist.measure,
             rollup.measure,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import time
 from collections.abc import Callable
 
+from robometrics.publisher.kernel_clock import read_kernel_clock
 from robometrics.schema import NS_PER_SECOND
 
 STEP_NS = 100_000_000
@@ -18,7 +18,6 @@ SETTLE_NS = 120 * NS_PER_SECOND
 """How long after a boot an unsynchronised clock may still be about to be set."""
 
 _RESUMED_WITHIN_SECONDS = 600
-_CLOCK_ERROR = 5  # TIME_ERROR of adjtimex(2): the kernel's clock is not synchronised
 
 
 def since_boot_ns() -> int:
@@ -30,12 +29,8 @@ def since_boot_ns() -> int:
 
 def is_synchronised() -> bool:
     """Tell whether the kernel knows its clock to be right (``adjtimex``)."""
-    try:
-        return bool(
-            ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)) != _CLOCK_ERROR
-        )
-    except (OSError, AttributeError):
-        return True  # not Linux: nobody can tell
+    clock = read_kernel_clock()
+    return clock is None or clock.is_synchronised  # None: nobody can tell
 
 
 class Clock:

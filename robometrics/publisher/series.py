@@ -51,7 +51,7 @@ class SlotBuffer:
             columns[key] = [value]
         previous = self._previous_of(slot)
 
-        counters = dict(self._previous[1]) if self._previous else {}
+        counters = {}  # of this slot alone: a disk or core may have gone with the last
         for key, column in columns.items():
             if _is_counter(key) and isinstance(last := column[-1], int):
                 counters[key] = last

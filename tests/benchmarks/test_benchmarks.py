@@ -12,7 +12,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", ["worker", "publish", "persist", "rollup", "latency"])
+@pytest.mark.parametrize(
+    "name", ["worker", "host", "publish", "persist", "rollup", "latency"]
+)
 def test_a_benchmark_runs_and_prints_its_table(name: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{name}", "--quick"],

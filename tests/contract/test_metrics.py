@@ -19,7 +19,19 @@ UNITS = {
     "_percent": "percent",
     "_messages": "count",
     "_1m": "processes",
+    "_5m": "processes",
+    "_15m": "processes",
     "_total": "count",
+    "_millijoules_total": "millijoules",
+    "_celsius": "celsius",
+    "_hertz": "hertz",
+    "_rpm": "revolutions per minute",
+    "_volts": "volts",
+    "_watts": "watts",
+    "_dbm": "dBm",
+    "_ppb": "parts per billion",
+    "_cores": "cores",
+    "_flag": "flag",
 }
 
 

@@ -1,0 +1,112 @@
+"""Reads every part of the host that is due; what fails is left out, and tried again."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from robometrics.publisher.samplers.host.machine import Files, Machine, Read, Values
+from robometrics.publisher.samplers.host.table import PARTS, Part
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 60
+"""Until what failed is tried again."""
+
+_NS_PER_SECOND = 1_000_000_000
+_EARLY_NS = _NS_PER_SECOND // 2
+"""Calls come about once a second, and the one that is due may come a little early."""
+
+_NOT_OFFERED = (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP, errno.ENOSYS)
+
+
+class HostReader:
+    """The host as a whole; for one thread, that asks once a second."""
+
+    def __init__(
+        self,
+        machine: Machine | None = None,
+        parts: Sequence[Part] = PARTS,
+        *,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._monotonic_ns = monotonic_ns
+        self._parts = [_Scheduled(part, machine or Machine()) for part in parts]
+
+    def read(self) -> Values:
+        """Return the host's metrics by key, see ``robometrics.metrics``.
+
+        A part the system does not offer, or does not show to this user, is left out.
+        Never raises.
+        """
+        now_ns = self._monotonic_ns()
+        values: Values = {}
+        for part in self._parts:
+            if now_ns >= part.due_ns:
+                part.read(now_ns)
+            values.update(part.values)
+        return values
+
+    def close(self) -> None:
+        """Give back what the parts keep open."""
+        for part in self._parts:
+            part.close()
+
+
+class _Scheduled:
+    """One part: when it is due, and what it said last."""
+
+    def __init__(self, part: Part, machine: Machine) -> None:
+        self.due_ns = 0
+        self.values: Values = {}
+        self._part = part
+        # What is read every second is read at every call, however soon that comes.
+        self._wait_ns = (
+            0
+            if part.period_seconds == 1
+            else part.period_seconds * _NS_PER_SECOND - _EARLY_NS
+        )
+        self._files = Files(machine)
+        self._read: Read | None = None
+        self._told = False
+
+    def read(self, now_ns: int) -> None:
+        was_open = self._read is not None
+        try:
+            self.values = self._values()
+        except Exception as exc:
+            self.close()
+            if was_open:  # what it read may have been plugged out, and in again
+                self.read(now_ns)
+                return
+            self.values = {}
+            self._tell(exc)
+            self.due_ns = now_ns + RETRY_SECONDS * _NS_PER_SECOND - _EARLY_NS
+            return
+        self.due_ns = now_ns + self._wait_ns
+
+    def _values(self) -> Values:
+        if self._read is None:
+            self._read = self._part.begin(self._files)
+        return self._read()
+
+    def _tell(self, exc: Exception) -> None:
+        """Say once why this part is not measured."""
+        if self._told:
+            return
+        self._told = True
+        if isinstance(exc, FileNotFoundError) or (
+            isinstance(exc, OSError) and exc.errno in _NOT_OFFERED
+        ):
+            log.debug("%s: not offered by this host: %s", self._part.name, exc)
+        elif isinstance(exc, PermissionError):
+            log.info("%s: not measured: %s", self._part.name, exc)
+        else:
+            # Containers show odd or empty files; what comes of that is anything.
+            log.warning("%s: not measured", self._part.name, exc_info=exc)
+
+    def close(self) -> None:
+        self._read = None
+        self._files.close()
