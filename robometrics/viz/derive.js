@@ -28,17 +28,18 @@ const SLOT_MS = 1000;
 /**
  * CPU use over each step, from the CPU time at its two ends.
  * @param {Batch} batch
+ * @param {string} key of one core: `cpu_time_ns:3`
  * @returns {Sample[]}
  */
-export function cpuPercent(batch) {
-  const previousNs = batch.previous?.counters.cpu_time_ns;
+export function cpuPercent(batch, key = "cpu_time_ns") {
+  const previousNs = batch.previous?.counters[key];
   let before =
     previousNs == null
       ? null
       : { timeMs: timeMs(batch, batch.previous.offset_ns), value: previousNs };
 
   const samples = [];
-  for (const counter of gauge(batch, "cpu_time_ns")) {
+  for (const counter of gauge(batch, key)) {
     if (Number.isNaN(counter.value)) {
       samples.push(counter);
       continue;

@@ -26,6 +26,16 @@ test("100 percent is one core, and the first sample counts from the previous one
   ]);
 });
 
+test("a core is derived like the whole, from its own counter before", () => {
+  const metrics = { cpu_time_ns: [9e9, 9.9e9], "cpu_time_ns:3": [1_000_000_000, 1_100_000_000] };
+  const counters = { cpu_time_ns: 0, "cpu_time_ns:3": 900_000_000 };
+  const previous = { offset_ns: -500_000_000, counters };
+  assert.deepEqual(
+    cpuPercent(batch({ metrics, previous }), "cpu_time_ns:3").map(({ value }) => value),
+    [20, 20],
+  );
+});
+
 test("the first reading of a run has no rate", () => {
   assert.deepEqual(cpuPercent(batch({ previous: undefined })), [
     { timeMs: SLOT_MS + 500, value: 50 },

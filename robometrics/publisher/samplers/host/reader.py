@@ -73,24 +73,23 @@ class _Scheduled:
         self._told = False
 
     def read(self, now_ns: int) -> None:
-        was_open = self._read is not None
+        if self._read is not None:
+            try:
+                self.values = self._read()
+            except Exception:
+                self.close()  # what it read may have been plugged out, and in again
+            else:
+                self.due_ns = now_ns + self._wait_ns
+                return
         try:
-            self.values = self._values()
+            self._read = self._part.begin(self._files)
+            self.values = self._read()
+            self.due_ns = now_ns + self._wait_ns
         except Exception as exc:
             self.close()
-            if was_open:  # what it read may have been plugged out, and in again
-                self.read(now_ns)
-                return
             self.values = {}
-            self._tell(exc)
             self.due_ns = now_ns + RETRY_SECONDS * _NS_PER_SECOND - _EARLY_NS
-            return
-        self.due_ns = now_ns + self._wait_ns
-
-    def _values(self) -> Values:
-        if self._read is None:
-            self._read = self._part.begin(self._files)
-        return self._read()
+            self._tell(exc)
 
     def _tell(self, exc: Exception) -> None:
         """Say once why this part is not measured."""

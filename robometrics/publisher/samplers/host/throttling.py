@@ -6,6 +6,7 @@ Intel counts by package (``thermal_throttle``); a Jetson counts its over-current
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from robometrics.publisher.samplers.host.machine import (
 
 _NS_PER_MS = 1_000_000
 _COUNT = "package_throttle_count"
+_CORE = re.compile(r"cpu\d+")
 _TIME_MS = "package_throttle_total_time_ms"
 
 
@@ -52,7 +54,7 @@ def _packages(machine: Machine) -> Iterator[Path]:
     """Yield one core's folder of each package."""
     folder = machine.sys / "devices/system/cpu"
     seen = set()
-    for cpu in names_in(folder):
+    for cpu in filter(_CORE.fullmatch, names_in(folder)):
         package = text(folder / cpu / "topology/physical_package_id")
         throttle = folder / cpu / "thermal_throttle"
         if package and package not in seen and (throttle / _COUNT).exists():
