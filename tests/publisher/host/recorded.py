@@ -80,6 +80,9 @@ LAPTOP = Recorded(
         "sys/class/powercap/intel-rapl:0/name": "package-0\n",
         "sys/class/powercap/intel-rapl:0/energy_uj": "5000000\n",
         "sys/class/powercap/intel-rapl:0/max_energy_range_uj": "262143328850\n",
+        "sys/class/powercap/intel-rapl-mmio:0/name": "package-0\n",
+        "sys/class/powercap/intel-rapl-mmio:0/energy_uj": "5000000\n",
+        "sys/class/powercap/intel-rapl-mmio:0/max_energy_range_uj": "262143328850\n",
         "sys/class/powercap/intel-rapl:0:0/name": "core\n",
         "sys/class/powercap/intel-rapl:0:0/energy_uj": "3000000\n",
         **{

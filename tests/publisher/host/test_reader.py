@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from robometrics.publisher.samplers.host import HostReader, Machine
+from robometrics.publisher.samplers.host import HostReader, Machine, Values
 from robometrics.publisher.samplers.host.machine import Files, Read
 from robometrics.publisher.samplers.host.reader import RETRY_SECONDS
 from robometrics.publisher.samplers.host.table import LINUX, Part
@@ -118,6 +118,30 @@ def test_what_is_slow_is_read_on_its_own_schedule_and_held(
     assert [(9.0, 52.0)] * 4 + [(9.0, 60.0)] * 2 == seen
 
 
+@pytest.mark.parametrize(("period_seconds", "readings"), [(5, 2), (1, 31)])
+def test_a_sensor_that_takes_a_second_is_asked_every_twenty(
+    tmp_path: Path, times: Times, period_seconds: int, readings: int
+) -> None:
+    """What counts up is not put off: its rate is taken between neighbours."""
+    read_at: list[int] = []
+
+    def begin(_: Files) -> Read:
+        def read() -> Values:
+            read_at.append(times.now_ns)
+            times.pass_seconds(1)
+            return {"load_1m": 1.0}
+
+        return read
+
+    parts = (Part("slow", begin, period_seconds, 1),)
+    reader = HostReader(Machine(proc=tmp_path), parts, monotonic_ns=times)
+    while times.now_ns <= 30 * SECOND:
+        asked_at = times.now_ns
+        assert {"load_1m": 1.0} == reader.read()
+        times.pass_seconds(times.now_ns == asked_at)
+    assert readings == len(read_at)
+
+
 def test_a_part_that_fails_is_said_once_and_stops_nothing(
     laptop: HostReader, tmp_path: Path, times: Times, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -154,7 +178,6 @@ def test_a_part_whose_files_were_replaced_is_opened_anew_at_once(
         return lambda: {"load_1m": next(answers)}
 
     reader = HostReader(Machine(proc=tmp_path), (Part("load", begin, 1, 1),))
-    reader._monotonic_ns = iter(range(0, 9 * SECOND, SECOND)).__next__
     assert [1, 2, 3] == [reader.read()["load_1m"] for _ in range(3)]
     assert 2 == len(begun)
 

@@ -23,7 +23,9 @@ def begin(files: Files) -> Read:
     packages = [
         Package(files.open(zone / "energy_uj"), int(text(zone / "max_energy_range_uj")))
         for zone in (folder / name for name in names_in(folder))
-        if text(zone / "name").startswith("package-")
+        # The same packages may be there once more, as ``intel-rapl-mmio:0``.
+        if zone.name.startswith("intel-rapl:")
+        and text(zone / "name").startswith("package-")
     ]
     if not packages:
         raise FileNotFoundError(f"no processor package in {folder}")

@@ -17,12 +17,16 @@ Read = Callable[[], Values]
 """Reads one part of the host."""
 
 
+def _statvfs(path: str) -> os.statvfs_result:
+    return os.statvfs(path)  # looked up late: Windows has none, and never asks
+
+
 class Machine(msgspec.Struct, frozen=True):
     """This machine, or one recorded in a folder."""
 
     proc: Path = Path("/proc")
     sys: Path = Path("/sys")
-    statvfs: Callable[[str], os.statvfs_result] = os.statvfs
+    statvfs: Callable[[str], os.statvfs_result] = _statvfs
     is_folder: Callable[[str], bool] = os.path.isdir
     kernel_clock: Callable[[], KernelClock | None] = read_kernel_clock
     since_boot_ns: Callable[[], int] = since_boot_ns

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import psutil
 
 from robometrics.publisher.samplers.host import cpu, disks, network
@@ -44,7 +42,7 @@ def busy_ns(times: dict[str, float]) -> int:
 def begin_load(_files: Files) -> Read:
     def read() -> Values:
         metrics = ("load_1m", "load_5m", "load_15m")
-        return dict(zip(metrics, os.getloadavg(), strict=True))
+        return dict(zip(metrics, psutil.getloadavg(), strict=True))
 
     return read
 

@@ -19,6 +19,9 @@ _NS_PER_SECOND = 1_000_000_000
 _EARLY_NS = _NS_PER_SECOND // 2
 """Calls come about once a second, and the one that is due may come a little early."""
 
+_PERIOD_PER_COST = 20
+"""No slow part takes more than a twentieth of the time."""
+
 _NOT_OFFERED = (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -33,7 +36,8 @@ class HostReader:
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._monotonic_ns = monotonic_ns
-        self._parts = [_Scheduled(part, machine or Machine()) for part in parts]
+        machine = machine or Machine()
+        self._parts = [_Scheduled(part, machine, monotonic_ns) for part in parts]
 
     def read(self) -> Values:
         """Return the host's metrics by key, see ``robometrics.metrics``.
@@ -45,7 +49,7 @@ class HostReader:
         values: Values = {}
         for part in self._parts:
             if now_ns >= part.due_ns:
-                part.read(now_ns)
+                part.read()
             values.update(part.values)
         return values
 
@@ -58,10 +62,13 @@ class HostReader:
 class _Scheduled:
     """One part: when it is due, and what it said last."""
 
-    def __init__(self, part: Part, machine: Machine) -> None:
+    def __init__(
+        self, part: Part, machine: Machine, monotonic_ns: Callable[[], int]
+    ) -> None:
         self.due_ns = 0
         self.values: Values = {}
         self._part = part
+        self._monotonic_ns = monotonic_ns
         # What is read every second is read at every call, however soon that comes.
         self._wait_ns = (
             0
@@ -72,24 +79,35 @@ class _Scheduled:
         self._read: Read | None = None
         self._told = False
 
-    def read(self, now_ns: int) -> None:
+    def read(self) -> None:
+        now_ns = self._monotonic_ns()
         if self._read is not None:
             try:
                 self.values = self._read()
             except Exception:
                 self.close()  # what it read may have been plugged out, and in again
             else:
-                self.due_ns = now_ns + self._wait_ns
+                self._wait(now_ns)
                 return
         try:
             self._read = self._part.begin(self._files)
             self.values = self._read()
-            self.due_ns = now_ns + self._wait_ns
+            self._wait(now_ns)
         except Exception as exc:
             self.close()
             self.values = {}
             self.due_ns = now_ns + RETRY_SECONDS * _NS_PER_SECOND - _EARLY_NS
             self._tell(exc)
+
+    def _wait(self, now_ns: int) -> None:
+        """Be due again after the period; later, if what is slow is very slow.
+
+        A sensor on a stuck bus may take seconds to answer, and all others wait for it.
+        """
+        self.due_ns = now_ns
+        if self._wait_ns:
+            took_ns = self._monotonic_ns() - now_ns
+            self.due_ns += max(self._wait_ns, took_ns * _PERIOD_PER_COST)
 
     def _tell(self, exc: Exception) -> None:
         """Say once why this part is not measured."""
