@@ -121,3 +121,16 @@ def test_every_key_is_in_the_catalogue_and_counters_are_whole(crowded: Values) -
         assert name in metrics.METRICS, key
         if metrics.METRICS[name].kind == "counter":
             assert isinstance(value, int), key
+
+
+def test_what_came_and_went_leaves_nothing_in_the_batches_after_it() -> None:
+    """Its counters would soon be more than a batch may name of the sample before."""
+    buffer = SlotBuffer()
+    for slot in range(SLOT, SLOT + 600):
+        key = f"network_sent_bytes_total:usb{slot}"
+        buffer.add(1_000_000, {"network_sent_bytes_total": slot, key: 1})
+        _, columns, previous = buffer.take(slot)
+        assert key in columns
+    assert previous is not None
+    before = {"network_sent_bytes_total", f"network_sent_bytes_total:usb{slot - 1}"}
+    assert before == set(previous.counters)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import psutil
 
 from robometrics.publisher.samplers.host import cpu, disks, network
@@ -9,6 +11,7 @@ from robometrics.publisher.samplers.host.instances import Counters, key
 from robometrics.publisher.samplers.host.machine import Files, Read, Values
 
 _NS_PER_SECOND = 1_000_000_000
+_VIRTUAL = re.compile(r"(lo|utun|awdl|llw|bridge)\d*|Loopback.*")
 _DISK_METRICS = disks.METRICS[:4]
 
 
@@ -91,7 +94,7 @@ def begin_network(_files: Files) -> Read:
                     *(io.errin + io.errout, io.dropin + io.dropout),
                 )
                 for name, io in psutil.net_io_counters(pernic=True).items()
-                if not name.lower().startswith(("lo", "utun", "awdl", "llw", "bridge"))
+                if not _VIRTUAL.fullmatch(name)
             }
         )
 
