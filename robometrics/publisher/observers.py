@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from robometrics.publisher.clock import Clock
 from robometrics.publisher.rounds import Round
-from robometrics.publisher.samplers.host import read_host
+from robometrics.publisher.samplers.host import HostReader
 from robometrics.publisher.series import Value
 from robometrics.publisher.surroundings import DeviceReading
 from robometrics.publisher.watchlist import Watchlist
@@ -17,7 +17,8 @@ class Observers:
 
     def __init__(self, watchlist: Watchlist, clock: Clock) -> None:
         self._watchlist = watchlist
-        self.host: Round[dict[str, Value]] = Round("host", read_host, clock)
+        host = HostReader()
+        self.host: Round[dict[str, Value]] = Round("host", host.read, clock, host.close)
         self.gpus: Round[Sequence[DeviceReading]] = Round("gpu", tuple, clock)
         self._all = (self.host, self.gpus)
 

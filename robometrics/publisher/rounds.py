@@ -36,7 +36,21 @@ class Reading(NamedTuple, Generic[T_co]):
 class Round(threading.Thread, Generic[T]):
     """Calls *read* once a second; the sampler takes each answer with its slot."""
 
-    def __init__(self, name: str, read: Callable[[], T], clock: Clock) -> None:
+    def __init__(
+        self,
+        name: str,
+        read: Callable[[], T],
+        clock: Clock,
+        close: Callable[[], None] | None = None,
+    ) -> None:
+        """Prepare; ``start`` begins.
+
+        Args:
+            name: Of the thread, and in the worker's metrics.
+            read: Called once a second.
+            clock: The worker's; rounds keep to its seconds.
+            close: Called after the last round, in the same thread.
+        """
         super().__init__(name=name, daemon=True)
         self.rounds = 0
         self.failures = 0
@@ -45,6 +59,7 @@ class Round(threading.Thread, Generic[T]):
         """Of the last round, by the wall."""
 
         self._read = read
+        self._close = close
         self._clock = clock
         self._readings: deque[Reading[T]] = deque(maxlen=_KEPT)
         self._stopping = threading.Event()
@@ -64,6 +79,8 @@ class Round(threading.Thread, Generic[T]):
     def run(self) -> None:
         while not self._stopping.wait(self._until_next_ns() / NS_PER_SECOND):
             self._round()
+        if self._close is not None:
+            self._close()
 
     def _until_next_ns(self) -> int:
         return NS_PER_SECOND - (self._clock.now_ns() - PHASE_NS) % NS_PER_SECOND

@@ -15,7 +15,7 @@ from robometrics.errors import ProcessDeniedError
 from robometrics.publisher.clock import Clock, since_boot_ns
 from robometrics.publisher.rounds import Round
 from robometrics.publisher.sampler import Sampler
-from robometrics.publisher.samplers.host import read_host
+from robometrics.publisher.samplers.host import HostReader
 from robometrics.publisher.series import SlotBuffer, Value
 from robometrics.publisher.slots import Packer, Slot
 from robometrics.publisher.surroundings import Surroundings
@@ -34,7 +34,10 @@ class Bench:
     def __init__(self, interval_ns: int, clock: Clock | None = None) -> None:
         self.clock = clock or Clock()
         self.watchlist = Watchlist("robot", 100, interval_ns)
-        self.host: Round[dict[str, Value]] = Round("host", read_host, self.clock)
+        host = HostReader()
+        self.host: Round[dict[str, Value]] = Round(
+            "host", host.read, self.clock, host.close
+        )
         self.gpus: Round[tuple[()]] = Round("gpu", tuple, self.clock)
         self.slots: list[Slot] = []
         self.gone: list[Target] = []

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from robometrics import metrics
-from robometrics.publisher.samplers.host import HostReader, read_host
+from robometrics.publisher.samplers.host import HostReader
 from robometrics.publisher.samplers.host.portable import busy_ns
 from robometrics.publisher.samplers.host.table import LINUX, PORTABLE, Part
 
@@ -40,7 +40,9 @@ def test_counters_lie_between_two_readings_of_psutil() -> None:
 
 @needs_linux
 def test_cores_add_up_to_the_total() -> None:
-    values = read_host()
+    reader = HostReader()
+    values = reader.read()
+    reader.close()
     cores = [values[key] for key in values if key.startswith("cpu_time_ns:")]
     assert len(cores) == values["cpu_count"]
     # The kernel rounds the total and each core on its own.
