@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -30,22 +31,25 @@ class LastingClient(Client):
         if self._transport is not None:
             self._transport.close()  # type: ignore[no-untyped-call]
 
-    async def send(self, command: bytes, payload_bytes: int) -> None:
-        """Send a publishing command of the protocol, made by the caller.
+    def send(self, command: bytes, payload_bytes: int) -> None:
+        """Hand over a publishing command of the protocol, made by the caller.
+
+        It is not held back: the caller bounds what is on its way.
 
         Raises:
             nats.errors.Error: The payload is larger than the server takes, or there is
                 no connection.
         """
-        if self.is_closed:
+        if self.is_closed or self._flush_queue is None:
             raise ConnectionClosedError
         if not self.is_connected:
             raise OutboundBufferLimitError  # it would wait here, and be sent late
         if payload_bytes > self._max_payload:
             raise MaxPayloadError
-        await self._send_command(command)
-        if self._flush_queue is not None and self._flush_queue.empty():
-            await self._flush_pending()
+        self._pending.append(command)
+        self._pending_data_size += len(command)
+        if self._flush_queue.empty():
+            self._flush_queue.put_nowait(asyncio.get_running_loop().create_future())
 
     async def _process_msg(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Any

@@ -73,35 +73,39 @@ class AckedPublisher:
     def in_flight(self) -> int:
         return len(self._pending)
 
+    async def room(self) -> None:
+        """Wait until one more message may be on its way."""
+        while len(self._pending) >= self.max_in_flight:
+            self._room.clear()
+            await self._room.wait()
+
     async def publish(
         self, subject: str, data: bytes, *, message_id: str
     ) -> asyncio.Future[bool]:
-        """Send one message as soon as a permit is free.
+        """Send one message as soon as there is room, see ``publish_now``."""
+        await self.room()
+        return self.publish_now(subject, data, message_id=message_id)
+
+    def publish_now(
+        self, subject: str, data: bytes, *, message_id: str
+    ) -> asyncio.Future[bool]:
+        """Send one message; the caller has waited for ``room``.
 
         Returns:
             A future: ``True`` once the stream holds the message, ``False`` if it held
             it before (same *message_id*); it fails with ``RetryLaterError`` if the
             stream refused it or did not answer in time.
         """
-        while len(self._pending) >= self.max_in_flight:
-            self._room.clear()
-            await self._room.wait()
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._count += 1
         key = b"%x" % self._count
-        self._pending[key] = (time.monotonic() + ACK_WITHIN_SECONDS, future)
+        command = _command(subject, f"{self._prefix}.{key.decode()}", message_id, data)
         try:
-            await self._link.require_client().send(
-                _command(subject, f"{self._prefix}.{key.decode()}", message_id, data),
-                len(data),
-            )
+            self._link.require_client().send(command, len(data))
         except (*DOWN_ERRORS, RetryLaterError) as exc:
-            self._take(key)
             _fail(future, f"not sent: {exc!r}")
-        except BaseException:
-            self._take(key)
-            future.cancel()
-            raise
+        else:
+            self._pending[key] = (time.monotonic() + ACK_WITHIN_SECONDS, future)
         return future
 
     def _take(self, key: bytes) -> asyncio.Future[bool] | None:

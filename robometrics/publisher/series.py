@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 
 from robometrics import metrics
@@ -13,9 +12,15 @@ _PREVIOUS_MAX_NS = 3600 * NS_PER_SECOND
 Value = int | float | None
 
 
-@functools.lru_cache(maxsize=4096)
-def _is_counter(key: str) -> bool:
-    return metrics.describe(key).kind == "counter"
+class _Counters(dict[str, bool]):
+    """Whether a metric is a counter; each is looked up once."""
+
+    def __missing__(self, key: str) -> bool:
+        found = self[key] = metrics.describe(key).kind == "counter"
+        return found
+
+
+_is_counter = _Counters()
 
 
 class SlotBuffer:
@@ -53,7 +58,7 @@ class SlotBuffer:
 
         counters = {}  # of this slot alone: a disk or core may have gone with the last
         for key, column in columns.items():
-            if _is_counter(key) and isinstance(last := column[-1], int):
+            if _is_counter[key] and isinstance(last := column[-1], int):
                 counters[key] = last
         self._previous = (slot * NS_PER_SECOND + offsets[-1], counters)
         self.offset_ns = []

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from functools import partial
 
 import anyio
 
@@ -72,7 +73,10 @@ class Uplink:
         """
         if not self._link.is_up:
             return False
-        futures = [await self._publish(*message) for message in messages]
+        futures = []
+        for message in messages:
+            await self._publisher.room()
+            futures.append(self._publish(*message))
         outcomes = await asyncio.gather(*futures, return_exceptions=True)
         return all(isinstance(outcome, bool) for outcome in outcomes)
 
@@ -113,19 +117,21 @@ class Uplink:
             await self._live_arrived.wait()
             self._live_arrived.clear()
             while self._live:
+                await self._publisher.room()
                 row = self._live.popleft()
                 if self._link.is_up:
-                    await self._send(row)
+                    self._send(row)
                 else:
                     self._taken.discard(row.seq)
 
-    async def _send(self, row: Row) -> asyncio.Future[bool]:
-        future = await self._publish(row.subject, row.data)
-        future.add_done_callback(lambda done: self._settled(row.seq, done))
+    def _send(self, row: Row) -> asyncio.Future[bool]:
+        """Publish *row*; there is room."""
+        future = self._publish(row.subject, row.data)
+        future.add_done_callback(partial(self._settled, row.seq))
         return future
 
-    async def _publish(self, subject: str, data: bytes) -> asyncio.Future[bool]:
-        return await self._publisher.publish(subject, data, message_id=message_id(data))
+    def _publish(self, subject: str, data: bytes) -> asyncio.Future[bool]:
+        return self._publisher.publish_now(subject, data, message_id=message_id(data))
 
     def _settled(self, seq: int, future: asyncio.Future[bool]) -> None:
         if future.cancelled() or future.exception() is not None:
@@ -176,7 +182,8 @@ class Uplink:
         for row in rows:
             if row.seq not in self._taken:
                 self._taken.add(row.seq)
-                futures.append(await self._send(row))
+                await self._publisher.room()
+                futures.append(self._send(row))
         outcomes = await asyncio.gather(*futures, return_exceptions=True)
         refused = sum(isinstance(outcome, RetryLaterError) for outcome in outcomes)
         return len(futures), len(futures) - refused
