@@ -18,13 +18,14 @@ ROOT = Path(robometrics.__file__).parent
 
 CONTRACT = frozenset(
     {
-        *("", "schema", "requests", "subjects", "metrics"),
+        *("schema", "requests", "subjects", "metrics"),
         *("errors", "settings", "runtime", "times"),
     }
 )
-"""Modules of the contract; ``""`` is ``robometrics`` itself."""
+"""Modules of the contract."""
 
 MAY_IMPORT = {
+    "": {"contract", "lib"},  # robometrics itself
     "contract": {"contract"},
     "service": {"contract"},
     "viz": {"contract"},
@@ -42,6 +43,7 @@ MAY_IMPORT = {
         *("contract", "service", "broker", "store", "lib"),
         *("publisher", "consumers", "api", "embedded"),
     },
+    "pytest_plugin": {"contract", "lib"},
     "__main__": {"cli"},
 }
 OWNERS = {
@@ -50,7 +52,8 @@ OWNERS = {
     "pymongo": {"store"},
     "bson": {"store"},
     "psutil": {"publisher"},
-    "pynvml": {"publisher"},
+    "pynvml": {"publisher", "lib"},
+    "pytest": {"pytest_plugin"},
     "litestar": {"api"},
     "uvicorn": {"api"},
     "prometheus_client": {"api"},
@@ -58,7 +61,13 @@ OWNERS = {
 }
 ONE_MODULE = {"motor": "store.driver"}
 CONTRACT_LIBRARIES = {"msgspec", "tomli", "robometrics", *sys.stdlib_module_names}
-LAZY = {"lib.register": ("msgspec", "nats", "robometrics")}
+LAZY = {
+    "": ("robometrics", "typing"),
+    "lib.register": ("msgspec", "nats", "robometrics"),
+    "lib.measure.gpu": ("pynvml",),
+    "lib.measure.measuring": ("robometrics.lib.measure.gpu",),
+    "pytest_plugin": ("robometrics",),
+}
 """What a measured program must not pay for when it imports the module."""
 
 
@@ -91,11 +100,20 @@ def imports_in(root: Path) -> Iterator[Import]:
             node
             for function in ast.walk(tree)
             if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            or _is_for_types(function)
             for node in ast.walk(function)
         }
         for node in ast.walk(tree):
             for what in _imported(node):
                 yield Import(where, what, node not in lazy)
+
+
+def _is_for_types(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "TYPE_CHECKING"
+    )
 
 
 def _imported(node: ast.AST) -> list[str]:
@@ -121,12 +139,13 @@ def violations(root: Path) -> list[str]:
 def _problem(found: Import) -> str:
     top, _, rest = found.what.partition(".")
     area = area_of(found.where)
-    ours = top == "robometrics" and rest != "__version__"
+    ours = top == "robometrics" and rest not in ("", "__version__")
     checks = (
         (area in MAY_IMPORT, "the importer is not in DESIGN §10"),
         (found.what != RELATIVE, "it would hide from these rules"),
         (
-            not found.at_module_level or top not in LAZY.get(found.where, ()),
+            not found.at_module_level
+            or not {top, found.what} & {*LAZY.get(found.where, ())},
             "only inside a function",
         ),
         (
@@ -184,7 +203,15 @@ def test_the_driver_is_chosen_in_exactly_one_module() -> None:
         ("consumers.loop", "import pymongo", "only {'store'} may"),
         ("store.fold", "import motor.motor_asyncio", "only store.driver may"),
         ("api.health", "import psutil", "only {'publisher'} may"),
-        ("consumers.gpu", "from pynvml import nvmlInit", "only {'publisher'} may"),
+        ("consumers.gpu", "from pynvml import nvmlInit", "may"),
+        ("lib.measure.gpu", "import pynvml", "only inside a function"),
+        ("lib.measure.cpu", "import psutil", "only {'publisher'} may"),
+        ("lib.measure.cpu", "import pytest", "only {'pytest_plugin'} may"),
+        ("__init__", "from robometrics.lib import measure", "only inside a function"),
+        ("__init__", "def f():\n    import robometrics.cli", "imports point down only"),
+        ("__init__", "import typing", "only inside a function"),
+        ("pytest_plugin.a", "from robometrics import cli", "imports point down only"),
+        ("schema", "from robometrics.lib import measure", "imports point down only"),
         ("cli.server", "import uvicorn", "only {'api'} may"),
         ("publisher.desk", "from litestar import get", "only {'api'} may"),
         ("publisher.desk", "import robometrics.api.hub", "imports point down only"),
@@ -221,6 +248,13 @@ def test_a_planted_violation_is_caught(
         ("settings", "import tomli as tomllib"),
         ("lib.register", "def f():\n    from robometrics.settings import load"),
         ("lib.client", "from robometrics.broker import ask_once"),
+        ("__init__", "if TYPE_CHECKING:\n    from robometrics.lib import measure"),
+        ("__init__", "def f():\n    from robometrics.lib import measure"),
+        ("lib.measure.gpu", "def f():\n    import pynvml"),
+        (
+            "pytest_plugin.recorder",
+            "import pytest\nfrom robometrics.lib import measure",
+        ),
         ("cli.up", "from robometrics import __version__, service"),
         ("store.driver", "from motor.motor_asyncio import AsyncIOMotorClient"),
     ],
@@ -239,6 +273,11 @@ def test_what_the_design_allows_is_let_pass(
         (
             "robometrics.lib.register",
             ("msgspec", "nats", "anyio", "psutil", "motor", "robometrics.settings"),
+        ),
+        ("robometrics", ("inspect", "dataclasses", "robometrics.lib")),
+        (
+            "robometrics.lib.measure",
+            ("msgspec", "nats", "asyncio", "psutil", "pynvml", "robometrics.settings"),
         ),
         ("robometrics.schema", ("nats", "anyio", "psutil", "motor", "bson")),
         ("robometrics.settings", ("nats", "anyio", "psutil", "motor", "bson")),
