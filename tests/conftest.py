@@ -17,6 +17,8 @@ from robometrics.publisher.worker import worker
 from robometrics.settings import ServerSettings, WorkerSettings
 from robometrics.store import Store, open_store
 
+pytest_plugins = ["pytester"]
+
 _databases = itertools.count()
 
 

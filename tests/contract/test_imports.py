@@ -279,6 +279,10 @@ def test_what_the_design_allows_is_let_pass(
             "robometrics.lib.measure",
             ("msgspec", "nats", "asyncio", "psutil", "pynvml", "robometrics.settings"),
         ),
+        (
+            "robometrics.pytest_plugin",
+            ("msgspec", "nats", "psutil", "robometrics.lib", "robometrics.schema"),
+        ),
         ("robometrics.schema", ("nats", "anyio", "psutil", "motor", "bson")),
         ("robometrics.settings", ("nats", "anyio", "psutil", "motor", "bson")),
         ("robometrics.broker", ("psutil", "motor", "bson", "litestar")),

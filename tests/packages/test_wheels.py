@@ -50,6 +50,9 @@ def test_the_wheel_holds_the_page_and_no_workshop(tmp_path: Path) -> None:
     with build(ROOT, tmp_path) as wheel:
         names = set(wheel.namelist())
         found = metadata(wheel)
+        [entries] = [name for name in names if name.endswith("/entry_points.txt")]
+        plugin = "[pytest11]\nrobometrics = robometrics.pytest_plugin\n"
+        assert plugin in wheel.read(entries).decode()
     for name in ("index.html", "main.js", "vendor/uPlot.esm.js", "vendor/preact.js"):
         assert f"robometrics/viz/{name}" in names
     assert not {name for name in names if "node_modules" in name}
