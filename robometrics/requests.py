@@ -206,6 +206,9 @@ class Reply(msgspec.Struct, kw_only=True, omit_defaults=True):
     until_ns: int = 0
     """When it will be over."""
 
+    samples: int | None = None
+    """To ``UnregisterRequest``: how many samples were taken of the process."""
+
 
 class Verdict(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A server's answer to a tally: what of it is not in the database."""

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-_KIB = 1024
+from robometrics.lib.measure.text import size
+
+__all__ = ["hexdump", "printable", "size", "table"]
+
 _BYTES_A_LINE = 16
 
 
 def printable(text: str) -> str:
     """Return *text* without what could steer a terminal: names are not ours."""
     return "".join(c if c.isprintable() else "?" for c in text)
-
-
-def size(size_bytes: int | None) -> str:
-    """Return a number of bytes as people read it; ``-`` if it is not known."""
-    if size_bytes is None:
-        return "-"
-    scaled = float(size_bytes)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if scaled < _KIB:
-            return f"{scaled:.0f} {unit}" if unit == "B" else f"{scaled:.1f} {unit}"
-        scaled /= _KIB
-    return f"{scaled:.1f} TiB"
 
 
 def hexdump(data: bytes) -> list[str]:

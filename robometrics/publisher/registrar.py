@@ -253,7 +253,12 @@ class Registrar:
                 self.ended(target)
             else:
                 self._close(target, "unregistered")
-        return Reply(accepted=True, host=self._host, run=targets[0].run)
+        return Reply(
+            accepted=True,
+            host=self._host,
+            run=targets[0].run,
+            samples=max(target.samples for target in targets),
+        )
 
     def _list(self) -> Reply:
         watched = [

@@ -179,6 +179,7 @@ class Sampler(threading.Thread):
                 add_final(target, slot)
                 ended.finished.append(target)
                 target.handed_over = True
+            target.samples_published += len(target.buffer.offset_ns)
             ended.take(target.buffer, target, target.finest_ns)
             target.finest_ns = target.interval_ns
         self._surroundings.end_slot(ended)

@@ -67,6 +67,9 @@ class Target:
         """What other threads read of it beside the ticks, by metric; each value goes
         with the next slot that ends. Added to by ``update``, taken by swapping."""
 
+        self.samples_published = 0
+        """Samples in slots that are over."""
+
         self.closing = False
         """It ended or was unregistered: it goes once its slot is complete."""
 
@@ -87,6 +90,12 @@ class Target:
 
         self.final: tuple[int, int] | None = None
         """Time (ns since the epoch) and CPU time of the last reading, at its exit."""
+
+    @property
+    def samples(self) -> int:
+        """How many samples were taken, the reading at its exit included."""
+        waits = self.final is not None and not self.handed_over
+        return self.samples_published + len(self.buffer.offset_ns) + waits
 
     def reopen(self, registration: Registration) -> None:
         """Go on after all: it was registered again before it went."""

@@ -61,7 +61,8 @@ async def test_the_last_reading_is_taken_when_a_process_ends(
             os.waitid, os.P_PID, child.pid, os.WEXITED | os.WNOWAIT
         )
         request = client.unregister_request(child.pid, ended=True, exit_code=0)
-        assert (await ask(settings, request)).accepted
+        reply = await ask(settings, request)
+        assert reply.accepted
         usage = os.wait4(child.pid, 0)[2]
         child.returncode = 0
         with anyio.fail_after(30):
@@ -72,6 +73,7 @@ async def test_the_last_reading_is_taken_when_a_process_ends(
     assert usage.ru_utime + usage.ru_stime == pytest.approx(last / 1e9, abs=0.005)
     exited = next(event for event in collector.events if event.event == "exited")
     assert ("burn", 0) == (exited.process, exited.exit_code)
+    assert sum(len(b.offset_ns) for b in collector.of("burn")) == reply.samples
 
 
 async def test_an_exit_is_noticed_without_being_told(

@@ -17,6 +17,8 @@ from typing import NamedTuple
 from robometrics.lib.measure.counters import HAS_USAGE, read_own
 
 SAMPLE_SECONDS = 0.01
+MAX_RSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
+"""Of ``ru_maxrss``, see getrusage(2)."""
 
 
 class Memory(NamedTuple):
@@ -157,8 +159,7 @@ def _lifetime_peak_bytes() -> int | None:
         return None
     import resource  # noqa: PLC0415  there is none on Windows
 
-    unit_bytes = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit_bytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAX_RSS_UNIT_BYTES
 
 
 def parse_status(data: bytes) -> Memory:
