@@ -7,14 +7,18 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # importing typing for it would cost measured programs 7 ms
 if TYPE_CHECKING:
-    from robometrics.lib.measure import measure, measured
+    from robometrics.lib.measure import measure
+    from robometrics.lib.measure.functions import measured
 
 
 def __getattr__(name: str) -> object:
     """Import what measures only for a program that uses it."""
-    if name not in ("measure", "measured"):
-        raise AttributeError(f"module 'robometrics' has no attribute {name!r}")
-    from robometrics.lib import measure as measuring  # noqa: PLC0415
+    if name == "measure":
+        from robometrics.lib.measure import measure  # noqa: PLC0415
 
-    found: object = getattr(measuring, name)
-    return found
+        return measure
+    if name == "measured":
+        from robometrics.lib.measure.functions import measured  # noqa: PLC0415
+
+        return measured
+    raise AttributeError(f"module 'robometrics' has no attribute {name!r}")

@@ -141,6 +141,7 @@ class _Measured(threading.Thread):
 
     def __init__(self, request: RegisterRequest, settings: ClientSettings) -> None:
         super().__init__(daemon=True)
+        self._name = request.name
         self._request = request
         self._settings = settings
         self._ended = threading.Event()

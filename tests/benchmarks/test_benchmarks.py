@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    "name", ["worker", "host", "publish", "persist", "rollup", "latency"]
+    "name",
+    ["worker", "ticks", "bursty", "host", "measure", "publish", "persist", "rollup", "latency"],
 )
 def test_a_benchmark_runs_and_prints_its_table(name: str) -> None:
     done = subprocess.run(

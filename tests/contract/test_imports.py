@@ -277,7 +277,7 @@ def test_what_the_design_allows_is_let_pass(
         ("robometrics", ("inspect", "dataclasses", "robometrics.lib")),
         (
             "robometrics.lib.measure",
-            ("msgspec", "nats", "asyncio", "psutil", "pynvml", "robometrics.settings"),
+            ("msgspec", "nats", "inspect", "logging", "psutil", "pynvml"),
         ),
         (
             "robometrics.pytest_plugin",

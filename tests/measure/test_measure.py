@@ -149,9 +149,11 @@ def test_what_was_measured_does_not_change_any_more() -> None:
     with robometrics.measure() as m:
         pass
     with pytest.raises(AttributeError):
-        m.wall_time_ns = 0  # type: ignore[misc]
+        m.wall_time_ns = 0
     with pytest.raises(AttributeError, match="no 'speed'"):
         _ = m.speed  # type: ignore[attr-defined]
+    assert f"cpu_time_ns={m.cpu_time_ns}, " in repr(m)
+    assert f"cpu_time_ns={m.cpu_time_ns}, " in repr(m.so_far())
 
 
 def test_threads_measure_at_once_and_each_knows_its_own_cpu_time() -> None:

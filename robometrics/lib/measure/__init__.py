@@ -9,11 +9,11 @@
 
 All figures are of the whole process, from the kernel: what other threads do meanwhile
 counts as well, and ``thread_cpu_time_ns`` tells the measuring thread apart. ``None``
-is what cannot be known here. Importing this needs the standard library alone.
+is what cannot be known here. Importing this needs the standard library alone, and
+``measured``, which needs more of it, is imported by who uses it.
 """
 
-from robometrics.lib.measure.functions import measured
 from robometrics.lib.measure.measurement import Measurement
 from robometrics.lib.measure.measuring import Measuring, measure
 
-__all__ = ["Measurement", "Measuring", "measure", "measured"]
+__all__ = ["Measurement", "Measuring", "measure"]

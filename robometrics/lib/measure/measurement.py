@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from typing import Any
 
 from robometrics.lib.measure.text import duration, size
 
 
-@dataclass(frozen=True, kw_only=True)
 class Measurement:
     """What one block cost. Of the whole process, unless a field says otherwise.
 
-    ``None`` is what this system does not tell.
+    ``None`` is what this system does not tell. Nothing of it changes any more. No
+    dataclass, as their import alone costs more than all the rest of this package.
     """
 
     name: str
@@ -76,6 +76,14 @@ class Measurement:
     gpu_unavailable: str | None = None
     """Why a figure of the GPU is missing, if it was asked for."""
 
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not name.startswith("_"):
+            raise AttributeError(f"{name} was measured, and does not change")
+        self.__dict__[name] = value
+
     @property
     def total_cpu_time_ns(self) -> int:
         """CPU time of this process, and of the children waited for inside."""
@@ -97,10 +105,14 @@ class Measurement:
 
     def as_dict(self) -> dict[str, str | int | float | None]:
         """Return all figures, the derived ones too, ready for JSON."""
-        values = {each.name: getattr(self, each.name) for each in fields(Measurement)}
+        values = {name: getattr(self, name) for name in FIELDS}
         for name in ("total_cpu_time_ns", "cpu_percent", "peak_memory_growth_bytes"):
             values[name] = getattr(self, name)
         return values
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in FIELDS)
+        return f"Measurement({values})"
 
     def __str__(self) -> str:
         return f"{self.name}: " + ", ".join(self._parts())
@@ -128,3 +140,6 @@ class Measurement:
         if self.gpu_energy_joules is not None:
             parts.append(f"GPU energy {self.gpu_energy_joules:,.0f} J")
         return parts
+
+
+FIELDS = tuple(Measurement.__annotations__)

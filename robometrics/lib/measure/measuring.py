@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from robometrics.lib.measure.counters import Beginning
-from robometrics.lib.measure.measurement import Measurement
+from robometrics.lib.measure.measurement import FIELDS, Measurement
 from robometrics.lib.measure.memory import Peak, high_water
 
 if TYPE_CHECKING:
@@ -34,13 +34,12 @@ def measure(
 class Measuring(Measurement):
     """A block, measured by being the context manager around it."""
 
-    name: str
     _beginning: Beginning | None
     _peak: Peak
     _gpu: GpuUse | None
 
     def __init__(self, name: str, *, gpu: bool, reset_high_water: bool) -> None:
-        object.__setattr__(self, "name", name)
+        super().__init__(name=name)
         self._wants_gpu = gpu
         self._may_reset = reset_high_water
         self._beginning = None
@@ -63,10 +62,7 @@ class Measuring(Measurement):
         return self
 
     def __exit__(self, *_: object) -> None:
-        values = self._values(is_over=True)
-        # Past the frozen base, which has no values of its own before the end.
-        for key, value in values.items():
-            object.__setattr__(self, key, value)
+        self.__dict__.update(self._values(is_over=True))
 
     def so_far(self) -> Measurement:
         """Return what the block has cost until now.
@@ -102,7 +98,7 @@ class Measuring(Measurement):
     if not TYPE_CHECKING:  # a checker shall know the fields, and no others
 
         def __getattr__(self, name: str) -> Any:
-            if name in Measurement.__dataclass_fields__:
+            if name in FIELDS:
                 raise AttributeError(
                     f"{name} is known at the end of the block; inside it: so_far()"
                 )
@@ -118,6 +114,3 @@ class Measuring(Measurement):
 
     def _is_over(self) -> bool:
         return "wall_time_ns" in self.__dict__
-
-    __eq__ = object.__eq__
-    __hash__ = object.__hash__

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any
 
-from robometrics.lib.measure.measurement import Measurement
+from robometrics.lib.measure.measurement import FIELDS, Measurement
 from robometrics.lib.measure.measuring import Measuring
 
 _FIRST = ("name", "began_at_ns", "memory_begin_bytes")
@@ -39,7 +38,7 @@ def joined(first: Measurement, second: Measurement) -> Measurement:
     is not known of both.
     """
     values: dict[str, Any] = {}
-    for name in (each.name for each in fields(Measurement)):
+    for name in FIELDS:
         one, other = getattr(first, name), getattr(second, name)
         if name in _FIRST:
             values[name] = one
