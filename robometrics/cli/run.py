@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
     started(child.pid)
     floor_bytes = read_memory().high_water_bytes or 0
     family = Family(child.pid)
-    family.start()
+    family.begin()
     name = options.name or Path(command[0]).name
     request = client.register_request(name, child.pid, tags, plan)
     measured = _Measured(request, settings)

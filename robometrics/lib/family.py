@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from robometrics.lib.measure.memory import Memory, parse_status
@@ -50,10 +51,16 @@ class Family(threading.Thread):
                 return
             pause = min(2 * pause, LAST_PAUSE_SECONDS)
 
+    def begin(self) -> None:
+        """Start looking; out of threads, nothing is seen, and nothing else happens."""
+        with suppress(RuntimeError):
+            self.start()
+
     def stop(self) -> None:
         """Look no more."""
         self._stopping.set()
-        self.join()
+        if self.ident is not None:
+            self.join()
 
     def look(self) -> None:
         """Take what there is now into account."""

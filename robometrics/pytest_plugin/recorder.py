@@ -13,6 +13,7 @@ from robometrics.pytest_plugin import table
 from robometrics.pytest_plugin.budget import Budget, Verdict, budget_of, ini_budget
 
 _BUDGET = pytest.StashKey[Budget]()
+_PROBLEM = pytest.StashKey[str]()
 _PHASE = pytest.StashKey[dict[str, Any]]()
 
 Hook = Generator[None, Any, Any]
@@ -35,14 +36,22 @@ class Recorder:
         """Give each test its budget.
 
         Raises:
-            pytest.UsageError: A marker is wrong.
+            pytest.UsageError: A marker is wrong. A worker of pytest-xdist may not end
+                by that: there the test fails in its setup.
         """
         for item in items:
-            item.stash[_BUDGET] = budget_of(item, self._defaults)
+            try:
+                item.stash[_BUDGET] = budget_of(item, self._defaults)
+            except pytest.UsageError as exc:
+                if not self._is_worker:
+                    raise
+                item.stash[_PROBLEM] = str(exc)
 
     # Innermost of all wrappers, so that other plugins' work is not the test's.
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Hook:
+        if problem := item.stash.get(_PROBLEM, None):
+            pytest.fail(problem, pytrace=False)
         return (yield from self._measured(item, _measure(item)))
 
     @pytest.hookimpl(wrapper=True, trylast=True)

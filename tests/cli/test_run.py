@@ -19,6 +19,7 @@ from servers import free_port
 from waiting import poll_until
 
 from robometrics import runtime
+from robometrics.cli.run import _pass_signals_on
 from robometrics.cli.run_page import as_json, lines
 from robometrics.cli.run_summary import Summary, page_url, peak_memory, signal_name
 from robometrics.lib.family import Family, children_of
@@ -217,6 +218,25 @@ def test_a_signal_goes_to_the_command_and_its_answer_is_the_exit_status(
     assert 5 == json.loads(path.read_text())["exit_code"]
 
 
+def test_a_reaped_command_gets_no_signal_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its pid may be another process's by then."""
+    handlers: dict[int, Any] = {}
+    killed: list[tuple[int, int]] = []
+    monkeypatch.setattr(signal, "signal", handlers.__setitem__)
+    monkeypatch.setattr(os, "kill", lambda *words: killed.append(words))
+    started, reaped = _pass_signals_on()
+    handlers[signal.SIGHUP](signal.SIGHUP, None)
+    assert [] == killed
+    started(42)
+    handlers[signal.SIGTERM](signal.SIGTERM, None)
+    assert [(42, signal.SIGHUP), (42, signal.SIGTERM)] == killed
+    reaped()
+    handlers[signal.SIGTERM](signal.SIGTERM, None)
+    assert 2 == len(killed)
+
+
 def test_people_read_units_labels_and_where_to_look() -> None:
     assert [
         "robometrics: train 'a b'",
@@ -359,6 +379,19 @@ def test_a_family_is_found_through_all_its_generations() -> None:
         assert 2 == family.together_count
         assert (family.together_bytes or 0) > (family.largest_bytes or 0) > 0
         child.communicate()
+
+
+def test_without_a_thread_to_spare_a_family_is_not_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: Family) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(Family, "start", refuse)
+    family = Family(os.getpid())
+    family.begin()
+    family.stop()
+    assert None is family.largest_bytes
 
 
 def test_a_family_that_is_gone_is_not_known() -> None:

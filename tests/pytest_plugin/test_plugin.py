@@ -333,6 +333,23 @@ def test_workers_of_xdist_send_what_they_measured(suite: Suite) -> None:
     assert 1 << 20 == tests["test_over"]["over_budget"]["memory_bytes"]["budget"]
 
 
+def test_a_wrong_budget_fails_its_test_under_xdist(suite: Suite) -> None:
+    pytest.importorskip("xdist")
+    suite.write(
+        """
+        import pytest
+
+        @pytest.mark.robometrics(cpu_second=1)
+        def test_marked(): pass
+
+        def test_plain(): pass
+        """
+    )
+    result = suite.run("-p", "xdist", "-n", "1")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["ERROR *test_marked - *has no cpu_second; *"])
+
+
 def test_it_can_be_switched_off(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,7 +126,7 @@ def read_own(name: str) -> bytes:
     Raises:
         OSError: There is none, or it may not be read.
     """
-    descriptor = os.open(f"/proc/self/{name}", os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(f"/proc/self/{name}", os.O_RDONLY)
     try:
         return os.read(descriptor, 8192)
     finally:

@@ -179,7 +179,7 @@ def _kib(data: bytes, label: bytes) -> int:
 def reset_high_water() -> bool:
     """Set the mark back to the memory in use; return whether that was possible."""
     try:
-        descriptor = os.open("/proc/self/clear_refs", os.O_WRONLY | os.O_CLOEXEC)
+        descriptor = os.open("/proc/self/clear_refs", os.O_WRONLY)
         try:
             os.write(descriptor, b"5")
         finally:
