@@ -14,7 +14,17 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "name",
-    ["worker", "ticks", "bursty", "host", "measure", "publish", "persist", "rollup", "latency"],
+    [
+        "worker",
+        "ticks",
+        "bursty",
+        "host",
+        "measure",
+        "publish",
+        "persist",
+        "rollup",
+        "latency",
+    ],
 )
 def test_a_benchmark_runs_and_prints_its_table(name: str) -> None:
     done = subprocess.run(
