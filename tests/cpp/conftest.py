@@ -1,0 +1,46 @@
+"""The programs that the tests of the C++ client run, compiled once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from .compilers import HERE, can_link, compile_cpp, compiler
+
+SOURCES = [HERE / "driver.cpp", HERE / "early.cpp"]
+ADDRESS = ["-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+THREAD = ["-g1", "-fsanitize=thread"]
+Built = dict[str, Path]
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The driver with what checks memory, and with what checks threads."""
+    compiler("g++")
+    folder = tmp_path_factory.mktemp("cpp")
+
+    def build(name: str, flags: list[str]) -> Path:
+        within = folder / name
+        within.mkdir()
+        usable = flags if can_link(*flags, folder=within) else []
+        compile_cpp(*usable, *SOURCES, "-o", within / "driver")
+        return within / "driver"
+
+    with ThreadPoolExecutor(2) as pool:
+        wanted = {"address": ADDRESS, "thread": THREAD}
+        started = {name: pool.submit(build, name, wanted[name]) for name in wanted}
+        return {name: each.result(timeout=300) for name, each in started.items()}
+
+
+@pytest.fixture
+def driver(built: Built) -> Path:
+    """A program that registers itself; wrong use of memory ends it."""
+    return built["address"]
+
+
+@pytest.fixture
+def threaded(built: Built) -> Path:
+    """The same program; a data race ends it."""
+    return built["thread"]
