@@ -162,32 +162,39 @@ class _Worker:
         self._writer.emit("worker_started", reason=f"version {__version__}")
         self._observers.start()
         self._sampler.start()
-        async with anyio.create_task_group() as tg:
-            tg.start_soon(self._uplink.run)
-            tg.start_soon(self._writer.run)
-            tg.start_soon(self._skew.run)
-            tg.start_soon(watch_rivals, self._link, self._host, self._identity)
-            tg.start_soon(self._fail_with_the_sampler)
-            await stop.wait()
-
+        try:
+            async with anyio.create_task_group() as tg:
+                tg.start_soon(self._uplink.run)
+                tg.start_soon(self._writer.run)
+                tg.start_soon(self._skew.run)
+                tg.start_soon(watch_rivals, self._link, self._host, self._identity)
+                tg.start_soon(self._fail_with_the_sampler)
+                await stop.wait()
+                await self._finish()
+                tg.cancel_scope.cancel()
+        finally:
             self._sampler.stop()
-            await asyncio.to_thread(self._sampler.join, DRAIN_SECONDS)
             self._observers.stop()
-            self._registrar.close()
-            self._writer.emit("worker_stopped")
-            with anyio.move_on_after(DRAIN_SECONDS):
-                while not self._writer.is_idle:
-                    await anyio.sleep(0.01)
-                await self._writer.stop()
-                await self._uplink.drain()
-            tg.cancel_scope.cancel()
         await self._uplink.settle()
+
+    async def _finish(self) -> None:
+        """Take the last samples, and see them written and published, if that goes."""
+        self._sampler.stop()
+        await asyncio.to_thread(self._sampler.join, DRAIN_SECONDS)
+        self._registrar.close()
+        self._writer.emit("worker_stopped")
+        with anyio.move_on_after(DRAIN_SECONDS):
+            while not self._writer.is_idle:
+                await anyio.sleep(0.01)
+            await self._writer.stop()
+            await self._uplink.drain()
 
     def _in_loop(self, call: Callable[[T], None]) -> Callable[[T], None]:
         """Return *call* for the sampler's thread: the event loop does it."""
 
         def from_thread(argument: T) -> None:
-            self._loop.call_soon_threadsafe(call, argument)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: all is over
+                self._loop.call_soon_threadsafe(call, argument)
 
         return from_thread
 
