@@ -14,7 +14,7 @@ import anyio
 from servers import free_port
 
 from robometrics.lib import client
-from robometrics.requests import ListRequest, Watched
+from robometrics.requests import ListRequest, Watched, encode_request
 from robometrics.settings import ClientSettings
 
 RUN_SECONDS = 50
@@ -88,7 +88,10 @@ async def talk(
 
 async def watched(environ: dict[str, str]) -> list[Watched]:
     settings = ClientSettings(socket_path=environ["ROBOMETRICS_SOCKET_PATH"])
-    reply = await anyio.to_thread.run_sync(client.ask, ListRequest(), settings)
+    reply = await anyio.to_thread.run_sync(
+        client.ask_by_socket, encode_request(ListRequest()), settings
+    )
+    assert reply is not None
     return reply.watched
 
 

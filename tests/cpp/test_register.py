@@ -58,7 +58,7 @@ async def test_tags_and_the_workers_answer_arrive(
         interval_ns, run_id = (await program.line()).split("|")
         (found,) = await watched(working)
         assert {"team": "nav", "site": 'a "b"\n'} == found.tags
-        assert ("1000000000", found.run) == (interval_ns, run_id)
+        assert ("250000000", found.run) == (interval_ns, run_id)
         program.go_on()
 
 
