@@ -18,7 +18,7 @@ from servers import NatsServer, free_port
 from robometrics.lib import client
 from robometrics.lib.register import Register
 from robometrics.publisher.worker import worker
-from robometrics.requests import ListRequest
+from robometrics.requests import ListRequest, encode_request
 from robometrics.settings import ClientSettings, WorkerSettings
 
 RUN_SECONDS = 30
@@ -45,7 +45,10 @@ def nowhere(tmp_path: Path) -> dict[str, str]:
 
 async def listed(environ: dict[str, str]) -> list[str]:
     settings = ClientSettings(socket_path=environ["ROBOMETRICS_SOCKET_PATH"])
-    reply = await anyio.to_thread.run_sync(client.ask, ListRequest(), settings)
+    reply = await anyio.to_thread.run_sync(
+        client.ask_by_socket, encode_request(ListRequest()), settings
+    )
+    assert reply is not None
     return [each.process for each in reply.watched]
 
 
