@@ -14,6 +14,27 @@ MINOR_FAULTS = counter("minor_faults_total", "count", "Page faults served withou
 MAJOR_FAULTS = counter("major_faults_total", "count", "Page faults that read from disk")
 IO_READ = counter("io_read_bytes_total", "bytes", "Bytes read from storage")
 IO_WRITE = counter("io_write_bytes_total", "bytes", "Bytes written to storage")
+SWITCHES = counter(
+    "context_switches_total",
+    "count",
+    "Times a thread was given a CPU (its timeslices)",
+)
+RUNQUEUE_WAIT = counter(
+    "runqueue_wait_time_ns",
+    "nanoseconds",
+    "Time its threads were ready to run and waited for a CPU",
+)
+CHILDREN_CPU_TIME = counter(
+    "children_cpu_time_ns",
+    "nanoseconds",
+    "CPU time of children that ended and were waited for, and of theirs; to 10 ms",
+)
+TREE_CPU_TIME = counter(
+    "tree_cpu_time_ns",
+    "nanoseconds",
+    "CPU time of the process and all it started, those that ended included",
+    sketch=True,
+)
 
 METRICS = (
     CPU_TIME,
@@ -23,8 +44,30 @@ METRICS = (
     MAJOR_FAULTS,
     IO_READ,
     IO_WRITE,
+    RUNQUEUE_WAIT,
+    SWITCHES,
+    CHILDREN_CPU_TIME,
+    TREE_CPU_TIME,
+    gauge(
+        "tree_memory_rss_bytes",
+        "bytes",
+        "Resident memory of the tree; what is shared counts once for each process",
+        sketch=True,
+    ),
+    gauge("tree_process_count", "count", "Processes of the tree that have not ended"),
 )
 DERIVED = (
     percent_of(CPU_TIME, "cpu_percent", "CPU use; 100 is one core"),
-    *map(per_second, (MINOR_FAULTS, MAJOR_FAULTS, IO_READ, IO_WRITE)),
+    percent_of(TREE_CPU_TIME, "tree_cpu_percent", "CPU use of the tree; 100: one core"),
+    percent_of(
+        RUNQUEUE_WAIT,
+        "runqueue_wait_percent",
+        "Share of time its threads waited for a CPU; 100: one thread all the time",
+    ),
+    percent_of(
+        CHILDREN_CPU_TIME,
+        "children_cpu_percent",
+        "CPU use of children, told when they end; 100 is one core",
+    ),
+    *map(per_second, (MINOR_FAULTS, MAJOR_FAULTS, IO_READ, IO_WRITE, SWITCHES)),
 )

@@ -26,9 +26,11 @@ from robometrics.errors import (
     SkipProcessError,
     TooManyFilesError,
 )
+from robometrics.publisher.samplers.run_queue import RunQueue
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _NS_PER_SECOND = 1_000_000_000
+NS_PER_TICK = _NS_PER_SECOND // os.sysconf("SC_CLK_TCK")
 _GONE = (errno.ESRCH, errno.ENOENT, errno.EINVAL)  # the last: of its CPU clock
 _LINUX: bool = sys.platform == "linux"
 
@@ -71,21 +73,24 @@ def open_process(pid: int, start_ticks: int) -> ProcessReader:
 
 def parse_stat(stat: bytes) -> dict[str, int]:
     """Return the counts in ``/proc/PID/stat`` (see proc(5))."""
-    fields = runtime.stat_fields(stat)
+    # As runtime.stat_fields, with no more splits than it takes.
+    fields = stat[stat.rindex(b")") + 2 :].split(b" ", 18)
     return {
         "minor_faults_total": int(fields[7]),
         "major_faults_total": int(fields[9]),
+        "children_cpu_time_ns": (int(fields[13]) + int(fields[14])) * NS_PER_TICK,
         "thread_count": int(fields[17]),
     }
 
 
-def parse_io(io: bytes) -> dict[str, int]:
-    """Return the bytes in ``/proc/PID/io`` that reached or left storage."""
-    values = dict(line.split(b": ") for line in io.splitlines())
-    return {
-        "io_read_bytes_total": int(values[b"read_bytes"]),
-        "io_write_bytes_total": int(values[b"write_bytes"]),
-    }
+def parse_io(io: bytes) -> tuple[int, int]:
+    """Return the bytes in ``/proc/PID/io`` that came from storage, and went there.
+
+    The file's order is part of the kernel's interface: rchar, wchar, syscr, syscw,
+    read_bytes, write_bytes, cancelled_write_bytes (see proc_pid_io(5)).
+    """
+    words = io.split(None, 12)
+    return int(words[9]), int(words[11])
 
 
 class LinuxProcess:
@@ -95,6 +100,7 @@ class LinuxProcess:
         self.pid = pid
         self._clock = (~pid << 3) | 2  # CPUCLOCK_SCHED, as clock_getcpuclockid(3)
         self._descriptors: list[int] = []
+        self._run_queue: RunQueue | None = None
         try:
             self._statm = self._open("statm")
             self._stat = self._open("stat")
@@ -113,6 +119,8 @@ class LinuxProcess:
         self._io: int | None = None
         with suppress(OSError):  # only the owner and root may read io
             self._io = self._open("io")
+        with suppress(OSError):  # a kernel without CONFIG_SCHED_INFO
+            self._run_queue = RunQueue(pid)
 
     def _open(self, name: str) -> int:
         descriptor = os.open(f"/proc/{self.pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
@@ -133,11 +141,22 @@ class LinuxProcess:
             values = parse_stat(os.pread(self._stat, 1024, 0))
         except OSError as exc:
             raise self._why(exc) from exc
+        if self._run_queue is not None:
+            try:
+                waited = self._run_queue.read(values["thread_count"])
+            except OSError:
+                waited = None  # it ends just now, or a descriptor is missing
+            if waited is not None:
+                values["runqueue_wait_time_ns"] = waited[0]
+                values["context_switches_total"] = waited[1]
         if self._io is not None:
             try:
-                values |= parse_io(os.pread(self._io, 512, 0))
+                read, written = parse_io(os.pread(self._io, 512, 0))
             except OSError:
                 self._io = None  # it changed its user; what it may not show stays out
+            else:
+                values["io_read_bytes_total"] = read
+                values["io_write_bytes_total"] = written
         return values
 
     def final_cpu_time_ns(self) -> int | None:
@@ -154,6 +173,9 @@ class LinuxProcess:
     def close(self) -> None:
         while self._descriptors:
             os.close(self._descriptors.pop())
+        if self._run_queue is not None:
+            self._run_queue.close()
+            self._run_queue = None
 
 
 class PortableProcess:
