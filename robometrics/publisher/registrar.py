@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -18,6 +16,7 @@ from robometrics.errors import (
     SkipProcessError,
 )
 from robometrics.publisher.control import Control
+from robometrics.publisher.exit_watch import ExitWatch
 from robometrics.publisher.identity import host_pid, started_at_ns
 from robometrics.publisher.outbox import Outbox
 from robometrics.publisher.watchlist import Registration, Target, Watchlist
@@ -61,7 +60,7 @@ class Registrar:
         self._now_ns = now_ns
         self._emit = emit
         self._control = Control(host, watchlist, outbox, now_ns)
-        self._pidfds: dict[Target, int] = {}
+        self._exits = ExitWatch(self.ended)
         self._unreadable: list[tuple[Registration, int, str]] = []
         """What was registered and cannot be watched, since which slot, and why."""
 
@@ -120,7 +119,7 @@ class Registrar:
                 log.warning("%s is not measured for now: %s", registration.name, exc)
                 self._unreadable.append((registration, self._slot(), str(exc)))
             else:
-                self._await_exit(target)
+                self._exits.await_exit(target)
 
     def retry(self, *, is_last: bool = False) -> None:
         """Watch what could not be read at the start, if it can be now.
@@ -133,7 +132,7 @@ class Registrar:
             gone = self._is_gone(registration)
             try:
                 if not gone:
-                    self._await_exit(self._watchlist.add(registration)[0])
+                    self._exits.await_exit(self._watchlist.add(registration)[0])
             except RegistrationRefusedError:
                 if not is_last:
                     self._unreadable.append((registration, from_slot, reason))
@@ -170,6 +169,8 @@ class Registrar:
             target.final = (self._now_ns(), cpu_time_ns)
         elif target.latest is None:  # reaped before its first tick
             target.final = target.first
+        if target.exit_code is None:
+            target.exit_code = self._exits.exit_code(target)
         self._close(target, "exited")
 
     def finish(self, target: Target) -> None:
@@ -181,6 +182,9 @@ class Registrar:
             return  # it was registered again meanwhile
         if target.end == "exited":
             self._drop(target.registration)
+            if target.exit_code is None:
+                target.exit_code = self._exits.exit_code(target)
+        self._exits.forget(target)
         self._say(
             target.end,
             target.registration,
@@ -193,8 +197,7 @@ class Registrar:
         """Stop waiting for exits, and for what cannot be read."""
         self.retry(is_last=True)
         self._control.close()
-        for target in list(self._pidfds):
-            self._stop_waiting(target)
+        self._exits.close()
 
     def _register(self, request: RegisterRequest, peer_pid: int | None) -> Reply:
         escape(request.name)
@@ -224,7 +227,7 @@ class Registrar:
             except OutboxError:
                 self._watchlist.remove(target)
                 raise
-            self._await_exit(target)
+            self._exits.await_exit(target)
             self._say("registered", registration, command=target.command)
             log.info("measuring %s (pid %d)", request.name, pid)
         elif not self._outbox.registrations.holds(registration):
@@ -249,7 +252,8 @@ class Registrar:
             )
         for target in targets:
             if request.ended:
-                target.exit_code = request.exit_code
+                if request.exit_code is not None:
+                    target.exit_code = request.exit_code
                 self.ended(target)
             else:
                 self._close(target, "unregistered")
@@ -287,7 +291,7 @@ class Registrar:
         target.end = how
         target.ended_ns = self._now_ns()
         target.closing = True
-        self._stop_waiting(target)
+        self._exits.pause(target)
         if how == "unregistered":
             self._drop(target.registration)
         log.info("%s %s", target.registration.name, how)
@@ -297,20 +301,6 @@ class Registrar:
             self._outbox.registrations.drop(registration.name, registration.run)
         except OutboxError as exc:
             log.warning("%s", exc)  # the next start finds the process gone, and drops
-
-    def _await_exit(self, target: Target) -> None:
-        if target in self._pidfds:
-            return
-        with suppress(OSError, AttributeError):  # seccomp, or not Linux: ticks find out
-            descriptor = os.pidfd_open(target.registration.pid)
-            self._pidfds[target] = descriptor
-            asyncio.get_running_loop().add_reader(descriptor, self.ended, target)
-
-    def _stop_waiting(self, target: Target) -> None:
-        descriptor = self._pidfds.pop(target, None)
-        if descriptor is not None:
-            asyncio.get_running_loop().remove_reader(descriptor)
-            os.close(descriptor)
 
     def _say(
         self,
