@@ -35,6 +35,9 @@ TREE_CPU_TIME = counter(
     "CPU time of the process and all it started, those that ended included",
     sketch=True,
 )
+THREAD_CPU_TIME = counter(
+    "thread_cpu_time_ns", "nanoseconds", "CPU time by name of thread"
+)
 
 METRICS = (
     CPU_TIME,
@@ -55,6 +58,15 @@ METRICS = (
         sketch=True,
     ),
     gauge("tree_process_count", "count", "Processes of the tree that have not ended"),
+    THREAD_CPU_TIME,
+    gauge(
+        "memory_pss_bytes",
+        "bytes",
+        "Resident memory, of what n processes share the n-th part; twice a minute",
+    ),
+    gauge("memory_uss_bytes", "bytes", "Resident memory of its own; twice a minute"),
+    gauge("memory_swap_bytes", "bytes", "Memory in swap; twice a minute"),
+    gauge("open_file_count", "count", "Open file descriptors; every 10 s"),
 )
 DERIVED = (
     percent_of(CPU_TIME, "cpu_percent", "CPU use; 100 is one core"),
@@ -69,5 +81,6 @@ DERIVED = (
         "children_cpu_percent",
         "CPU use of children, told when they end; 100 is one core",
     ),
+    percent_of(THREAD_CPU_TIME, "thread_cpu_percent", "CPU use by name of thread"),
     *map(per_second, (MINOR_FAULTS, MAJOR_FAULTS, IO_READ, IO_WRITE, SWITCHES)),
 )
