@@ -94,10 +94,13 @@ class RegisterRequest(msgspec.Struct, kw_only=True, omit_defaults=True, tag="reg
 
     boot_id: BootId | None = None
     pid_namespace: Count | None = None
-    """Inode of ``/proc/<pid>/ns/pid`` as the sender sees it."""
+    """Inode of the pid namespace in which ``pid`` is meant: the sender's own."""
 
     tags: Tags = {}
     plan: Plan = Plan()
+    boottime_offset_ns: int = 0
+    """By how much the sender's time namespace sets the time since boot off, and with it
+    ``start_ticks``; in ns (see time_namespaces(7))."""
 
 
 class UnregisterRequest(
@@ -114,6 +117,9 @@ class UnregisterRequest(
     the worker can take a last, exact reading."""
 
     exit_code: Annotated[int, msgspec.Meta(ge=-255, le=2**31 - 1)] | None = None
+    boot_id: BootId | None = None
+    boottime_offset_ns: int = 0
+    """As in ``RegisterRequest``."""
 
 
 class ListRequest(msgspec.Struct, tag="list"):

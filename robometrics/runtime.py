@@ -93,10 +93,11 @@ def sockets(chosen: str) -> list[str]:
     return [chosen]  # chosen on purpose: that one or none
 
 
-def start_ticks(pid: int) -> int | None:
+def start_ticks(pid: int | str) -> int | None:
     """Return the kernel start time of *pid*, or ``None`` if there is no such process.
 
-    In clock ticks since boot (field 22 of ``/proc/PID/stat``, see proc(5)).
+    In clock ticks since boot (field 22 of ``/proc/PID/stat``, see proc(5)), as the
+    reader's time namespace has it.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
@@ -128,6 +129,30 @@ def boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     except OSError:
         return ""
+
+
+def boottime_offset_ns() -> int:
+    """Return by how much this process's time namespace sets the time since boot off.
+
+    In ns; start times are shown with it (see time_namespaces(7)).
+    """
+    try:
+        offsets = Path("/proc/self/timens_offsets").read_text("ascii")
+    except OSError:
+        return 0  # a kernel without time namespaces
+    for line in offsets.splitlines():
+        clock, seconds, nanoseconds = line.split()
+        if clock in ("boottime", "7"):
+            return int(seconds) * 1_000_000_000 + int(nanoseconds)
+    return 0
+
+
+def sees_own_pids() -> bool:
+    """Tell whether ``/proc`` numbers processes as this process's namespace does."""
+    try:
+        return os.readlink("/proc/self") == str(os.getpid())  # noqa: PTH115  quicker
+    except OSError:
+        return False
 
 
 def pid_namespace(pid: int | str = "self") -> int | None:

@@ -6,6 +6,7 @@ Everything here blocks; ``register`` calls it in a daemon thread.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -45,13 +46,7 @@ def register_request(
 ) -> RegisterRequest:
     """Return the request to measure *pid*, with what proves which process it is."""
     return RegisterRequest(
-        name=name,
-        pid=pid,
-        start_ticks=runtime.start_ticks(pid),
-        boot_id=runtime.boot_id() or None,
-        pid_namespace=runtime.pid_namespace(pid) or runtime.pid_namespace(),
-        tags=tags or {},
-        plan=plan or Plan(),
+        name=name, pid=pid, tags=tags or {}, plan=plan or Plan(), **_proof(pid)
     )
 
 
@@ -64,20 +59,30 @@ def unregister_request(
 ) -> UnregisterRequest:
     """Return the request to measure *pid* no more."""
     return UnregisterRequest(
-        pid=pid,
-        name=name,
-        start_ticks=runtime.start_ticks(pid),
-        pid_namespace=runtime.pid_namespace(),
-        ended=ended,
-        exit_code=exit_code,
+        pid=pid, name=name, ended=ended, exit_code=exit_code, **_proof(pid)
     )
+
+
+def _proof(pid: int) -> dict[str, Any]:
+    """Return what tells a worker in another container which process *pid* is here."""
+    start_ticks = None
+    if pid == os.getpid():
+        start_ticks = runtime.start_ticks("self")  # whoseever /proc it is
+    elif runtime.sees_own_pids():
+        start_ticks = runtime.start_ticks(pid)
+    return {
+        "start_ticks": start_ticks,
+        "boot_id": runtime.boot_id() or None,
+        "pid_namespace": runtime.pid_namespace(),
+        "boottime_offset_ns": runtime.boottime_offset_ns(),
+    }
 
 
 def ask(request: AnyRequest, settings: ClientSettings) -> Reply:
     """Return the worker's answer, by NATS if a broker answers, else by the socket.
 
     What NATS brought a refusal for is tried on the socket too: there the kernel vouches
-    for the asking process, which helps in a container.
+    for the asking process, which helps in a container the worker cannot look into.
 
     Raises:
         NoWorkerError: Nobody answered.

@@ -17,7 +17,7 @@ from robometrics.errors import (
 )
 from robometrics.publisher.control import Control
 from robometrics.publisher.exit_watch import ExitWatch
-from robometrics.publisher.identity import host_pid, started_at_ns
+from robometrics.publisher.identity import host_pid, is_start_of, started_at_ns
 from robometrics.publisher.outbox import Outbox
 from robometrics.publisher.watchlist import Registration, Target, Watchlist
 from robometrics.requests import (
@@ -205,7 +205,7 @@ class Registrar:
         start_ticks = runtime.start_ticks(pid)
         if start_ticks is None:
             raise RegistrationRefusedError(f"there is no process {pid} on {self._host}")
-        if request.start_ticks not in (None, start_ticks):
+        if not is_start_of(request, start_ticks):
             raise RegistrationRefusedError(
                 f"process {pid} on {self._host} is not the one that asked: it started "
                 "at another time"
@@ -241,7 +241,7 @@ class Registrar:
 
     def _unregister(self, request: UnregisterRequest, peer_pid: int | None) -> Reply:
         pid = host_pid(request, peer_pid)
-        if request.start_ticks not in (None, runtime.start_ticks(pid)):
+        if not is_start_of(request, runtime.start_ticks(pid)):
             raise RegistrationRefusedError(f"pid {pid} belongs to another process now")
         if request.ended and runtime.is_running(pid):
             raise RegistrationRefusedError(f"process {pid} has not ended")
