@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
-from robometrics import runtime
+from robometrics import rules, runtime
 from robometrics.errors import SettingsError
 
 if sys.version_info >= (3, 11):
@@ -92,6 +92,13 @@ class WorkerSettings(Common, frozen=True, kw_only=True):
     max_processes: Annotated[
         int, _about("registrations held at most", ge=1, le=100_000)
     ] = 5_000
+    discover: Annotated[
+        tuple[rules.Rule, ...],
+        _about(
+            "rules that find processes, as a TOML table or an array of such: "
+            'exe = "planner", name = "nav"; see robometrics discover'
+        ),
+    ] = ()
     max_in_flight: Annotated[
         int, _about("messages published and not yet acknowledged", ge=1, le=4_096)
     ] = 256
@@ -146,6 +153,9 @@ class UpSettings(Common, frozen=True, kw_only=True):
         float, _about("distance of two samples of a process", ge=0.001, le=60)
     ] = 1.0
     browser: Annotated[bool, _about("open the page once it is ready")] = True
+    discover: Annotated[
+        tuple[rules.Rule, ...], _about("rules that find processes, as of the worker")
+    ] = ()
 
 
 ALL_SETTINGS: tuple[type[Common], ...] = (
@@ -238,7 +248,13 @@ def load(
 
 def _converted(cls: type[Common], name: str, value: Any, source: str) -> Any:
     info = next(f for f in msgspec.structs.fields(cls) if f.name == name)
-    if info.type.__class__ is not str and "tuple" in str(info.type):
+    if name == "discover" and isinstance(value, str):
+        try:
+            value = rules.from_toml(value)
+        except ValueError as exc:
+            problem = f"{name} = {value!r} from the {source}: {exc}"
+            raise SettingsError(problem) from exc
+    elif info.type.__class__ is not str and "tuple" in str(info.type):
         value = value.split(",") if isinstance(value, str) else value
     try:
         return msgspec.convert(value, info.type, strict=False)
@@ -309,6 +325,8 @@ def to_flags(settings: Common, names: Sequence[str]) -> list[str]:
     flags = []
     for name in names:
         value = getattr(settings, name)
-        text = ",".join(value) if isinstance(value, tuple) else str(value)
+        if name == "discover":
+            value = [rules.to_toml(value)]
+        text = ",".join(value) if isinstance(value, tuple | list) else str(value)
         flags.append(f"--{name.replace('_', '-')}={text}")
     return flags

@@ -133,7 +133,8 @@ class _Plan:
         self._worker_dir = folder / "worker"
         worker += [f"--data-dir={self._worker_dir}"]
         worker += to_flags(
-            settings, ["host", "socket_path", "interval_seconds", "log_level"]
+            settings,
+            ["host", "socket_path", "interval_seconds", "log_level", "discover"],
         )
         self.children.append(Child("worker", worker, logs, say))
         self._checks.append(("worker", self._host_is_seen))

@@ -19,7 +19,7 @@ ROOT = Path(robometrics.__file__).parent
 CONTRACT = frozenset(
     {
         *("schema", "requests", "subjects", "metrics"),
-        *("errors", "settings", "runtime", "times"),
+        *("errors", "settings", "rules", "runtime", "times"),
     }
 )
 """Modules of the contract."""

@@ -13,6 +13,7 @@ from builders import announced
 
 from robometrics import runtime
 from robometrics.errors import SettingsError
+from robometrics.rules import Rule, RulePlan, to_toml
 from robometrics.settings import (
     ALL_SETTINGS,
     Common,
@@ -46,6 +47,10 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "replicas": ("3", 3),
     "fetch_batches": ("9", 9),
     "browser": ("false", False),
+    "discover": (
+        'exe = "p*", plan = {tree = true}',
+        (Rule(exe="p*", plan=RulePlan(tree=True)),),
+    ),
 }
 """For each option, a text as flags and variables give it, and its value."""
 
@@ -69,6 +74,8 @@ def config(folder: Path, text: str) -> str:
 
 
 def toml(value: Any) -> str:
+    if isinstance(value, tuple) and isinstance(value[0], Rule):
+        return to_toml(value)
     return msgspec.json.encode(value).decode()
 
 
