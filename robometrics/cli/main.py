@@ -14,6 +14,7 @@ from robometrics.cli import (
     audit,
     control,
     dead_letters,
+    discover,
     doctor,
     processes,
     provision,
@@ -42,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     run.add_parser(commands)
     processes.add_parsers(commands)
     control.add_parsers(commands)
+    discover.add_parser(commands)
     provision.add_parser(commands)
     audit.add_parser(commands)
     dead_letters.add_parser(commands)

@@ -34,6 +34,15 @@ METRICS = (
     gauge("worker_memory_rss_bytes", "bytes", "Resident memory of the worker"),
     counter("worker_ticks_skipped_total", "count", "Ticks that came too late to take"),
     counter("worker_batches_shed_total", "count", "Batches the outbox gave up"),
+    gauge("discovery_process_count", "count", "Processes measured by discovery rules"),
+    counter(
+        "discovery_refused_total",
+        "count",
+        "Processes that rules matched, and that were too many or not readable",
+    ),
+    counter(
+        "discovery_cpu_time_ns", "nanoseconds", "CPU time of looking for processes"
+    ),
     gauge("outbox_messages", "count", "Messages not yet acknowledged"),
     gauge("outbox_bytes", "bytes", "Bytes not yet acknowledged"),
     gauge("clock_offset_ns", "nanoseconds", "The host's clock minus the server's"),

@@ -218,26 +218,44 @@ class Registrar:
             tags=request.tags,
             plan=request.plan,
         )
-        target, is_new = self._watchlist.add(registration)
-        if is_new:
-            with suppress(SkipProcessError):
-                target.first = (self._now_ns(), target.reader.fast()[0])
-            try:
-                self._outbox.registrations.keep(registration)
-            except OutboxError:
-                self._watchlist.remove(target)
-                raise
-            self._exits.await_exit(target)
-            self._say("registered", registration, command=target.command)
-            log.info("measuring %s (pid %d)", request.name, pid)
-        elif not self._outbox.registrations.holds(registration):
-            self._outbox.registrations.keep(registration)
+        target = self.admit(registration)
+        for other in self._watchlist.of_pid(pid):
+            if other is not target and other.registration.rule:
+                self.release(other)  # its own word counts more than a rule's
         return Reply(
             accepted=True,
             host=self._host,
             run=target.run,
             interval_ns=target.interval_ns,
         )
+
+    def admit(self, registration: Registration) -> Target:
+        """Watch a process, also after a restart of the worker.
+
+        Raises:
+            RegistrationRefusedError: It is gone, not readable, or one too many.
+            OutboxError: It could not be written down.
+        """
+        target, is_new = self._watchlist.add(registration)
+        if is_new:
+            with suppress(SkipProcessError):
+                target.first = (self._now_ns(), target.reader.fast()[0])
+        if not self._outbox.registrations.holds(registration):
+            try:
+                self._outbox.registrations.keep(registration)
+            except OutboxError:
+                if is_new:
+                    self._watchlist.remove(target)
+                raise
+        if is_new:
+            self._exits.await_exit(target)
+            self._say("registered", registration, command=target.command)
+            log.info("measuring %s (pid %d)", registration.name, registration.pid)
+        return target
+
+    def release(self, target: Target) -> None:
+        """Watch *target* no more, though its process goes on."""
+        self._close(target, "unregistered")
 
     def _unregister(self, request: UnregisterRequest, peer_pid: int | None) -> Reply:
         pid = host_pid(request, peer_pid)

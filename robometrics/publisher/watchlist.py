@@ -28,6 +28,9 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     boot_id: str
     tags: dict[str, str] = {}
     plan: Plan = Plan()
+    rule: str = ""
+    """What found it: the name of a discovery rule, or whose child it is. Empty: it was
+    registered."""
 
     @property
     def run(self) -> str:

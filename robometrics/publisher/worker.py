@@ -22,6 +22,8 @@ from robometrics import __version__, runtime, subjects
 from robometrics.broker import AckedPublisher, Link, open_link
 from robometrics.publisher.clock import Clock
 from robometrics.publisher.desk import listen_on_nats, listen_on_socket
+from robometrics.publisher.discovery.discovery import Discovery
+from robometrics.publisher.discovery.matching import compile_rules
 from robometrics.publisher.lock import only_one_on
 from robometrics.publisher.observers import Observers
 from robometrics.publisher.outbox import Outbox
@@ -142,6 +144,9 @@ class _Worker:
             emit=self._writer.emit,
         )
         self.answer = self._registrar.answer
+        self._discovery = Discovery(
+            compile_rules(settings.discover), self._watchlist, self._registrar
+        )
         own_pid = os.getpid()
         self._own = open_process(own_pid, runtime.start_ticks(own_pid) or 0)
         self._observers = Observers(self._watchlist, self._clock)
@@ -169,6 +174,7 @@ class _Worker:
                 tg.start_soon(self._skew.run)
                 tg.start_soon(watch_rivals, self._link, self._host, self._identity)
                 tg.start_soon(self._fail_with_the_sampler)
+                tg.start_soon(self._discovery.run)
                 await stop.wait()
                 await self._finish()
                 tg.cancel_scope.cancel()
@@ -179,6 +185,7 @@ class _Worker:
 
     async def _finish(self) -> None:
         """Take the last samples, and see them written and published, if that goes."""
+        self._discovery.stop()
         self._sampler.stop()
         await asyncio.to_thread(self._sampler.join, DRAIN_SECONDS)
         self._registrar.close()
@@ -227,6 +234,7 @@ class _Worker:
             "outbox_bytes": self._outbox.bytes,
             **self._skew.read(),
             **self._observers.read(),
+            **self._discovery.read(),
         }
 
 

@@ -35,11 +35,13 @@ class Registrations:
         return self._kept.get((registration.name, registration.run)) == registration
 
     def keep(self, registration: Registration) -> None:
-        """Remember *registration*.
+        """Remember *registration*, in place of what was said of its run before.
 
         Raises:
             OutboxError: It is not written.
         """
+        if self._kept.get((registration.name, registration.run)) == registration:
+            return
         with self._file.transaction():
             self._write(registration)
         self._kept[registration.name, registration.run] = registration
