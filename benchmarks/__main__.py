@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks import (
     bursty,
+    discovery,
     host,
     latency,
     measure,
@@ -24,6 +25,7 @@ if __name__ == "__main__":
             bursty.measure,
             host.measure,
             measure.measure,
+            discovery.measure,
             publish.measure,
             persist.measure,
             rollup.measure,

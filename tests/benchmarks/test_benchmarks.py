@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
         "worker",
         "ticks",
         "bursty",
+        "discovery",
         "host",
         "measure",
         "publish",

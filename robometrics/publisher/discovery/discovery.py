@@ -65,8 +65,7 @@ class Discovery:
     def stop(self) -> None:
         """Find no more."""
         if self._finder is not None and self._finder.is_alive():
-            self._finder.stop()
-            self._finder.join()
+            self._finder.end()
 
     def read(self) -> dict[str, int]:
         """Return metrics of the discovery; none while it is off."""

@@ -86,12 +86,15 @@ class Finder(threading.Thread):
         self._connector: Connector | None = None
         self._complete_at = 0.0
         self._failed = False
-        self._stopping, self._stop = socket.socketpair()
+        self._stopping, self._waker = socket.socketpair()
         self._poll = select.poll()
 
-    def stop(self) -> None:
-        """Look no more; returns at once."""
-        self._stop.send(b"x")
+    def end(self) -> None:
+        """Look no more; returns once the round under way is over."""
+        self._waker.send(b"x")
+        self.join()
+        self._stopping.close()
+        self._waker.close()
 
     def run(self) -> None:
         self._poll.register(self._stopping, select.POLLIN)
@@ -113,8 +116,6 @@ class Finder(threading.Thread):
         finally:
             if self._connector is not None:
                 self._connector.close()
-            self._stopping.close()
-            self._stop.close()
 
     def _connect(self) -> None:
         try:

@@ -27,7 +27,9 @@ class _Member(NamedTuple):
     """Zero if it is not known yet."""
 
     parent: int
-    root: Root | None
+    root: Root | None = None
+    leaders: tuple[int, ...] = ()
+    """Of its group and its session, without itself."""
 
 
 class Lineage:
@@ -62,7 +64,8 @@ class Lineage:
         self._leaders |= {root.pid: root for root in is_new}
         found = []
         for pid, member in self._members.items():
-            root = self._above(member)
+            kept = member.root if member.root in self._roots else None
+            root = self._above(member) or kept or self._led(member)
             if root is not None and root != member.root:
                 self._members[pid] = member._replace(root=root)
                 found.append(pid)
@@ -70,9 +73,8 @@ class Lineage:
 
     def forked(self, parent: int, child: int) -> None:
         above = self._members.get(parent)
-        began = _Member(0, parent, None)
         root = above and (self._itself(parent, above) or above.root)
-        self._members[child] = began._replace(root=root)
+        self._members[child] = _Member(0, parent, root)
 
     def appeared(self, pid: int, stat: Stat) -> None:
         """Take in a process that is looked at for the first time."""
@@ -80,8 +82,9 @@ class Lineage:
         if known is not None and not known.start_ticks:  # its fork was told
             member = known._replace(start_ticks=stat.start_ticks)
         else:
-            member = _Member(stat.start_ticks, stat.parent, None)
-            member = member._replace(root=self._above(member) or self._led(pid, stat))
+            leaders = tuple(each for each in (stat.group, stat.session) if each != pid)
+            member = _Member(stat.start_ticks, stat.parent, leaders=leaders)
+            member = member._replace(root=self._above(member) or self._led(member))
         self._members[pid] = member
         root = self._itself(pid, member) or member.root
         if root is None:
@@ -111,10 +114,10 @@ class Lineage:
         root = Root(pid, member.start_ticks)
         return root if root in self._roots else None
 
-    def _led(self, pid: int, stat: Stat) -> Root | None:
-        for leader in (stat.group, stat.session):
+    def _led(self, member: _Member) -> Root | None:
+        for leader in member.leaders:
             root = self._leaders.get(leader)
-            if leader != pid and root in self._roots:
+            if root in self._roots:
                 return root
         return None
 
