@@ -31,6 +31,10 @@ class Observers:
         for each in self._all:
             each.stop()
 
+    def cpu_time_ns(self) -> dict[str, int]:
+        """Return the CPU time of each thread so far, by name."""
+        return {each.name: each.cpu_time_ns for each in self._all}
+
     def read(self) -> dict[str, Value]:
         """Return what the rounds cost, see ``robometrics.metrics.worker``."""
         values: dict[str, Value] = {}
