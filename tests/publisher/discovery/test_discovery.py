@@ -350,6 +350,7 @@ async def test_a_pid_that_comes_again_is_another_process(
 ) -> None:
     if not os.access(LAST_PID, os.W_OK):
         pytest.skip("only root may choose pids")
+    is_free = True
     async with working(tmp_path, programs.rule(name="{word}")) as site:
         first = programs.start()
         await site.measures({first.pid: "planner"})
@@ -358,19 +359,25 @@ async def test_a_pid_that_comes_again_is_another_process(
         first.wait()
         other = again(first.pid, programs, "other", mark="none")
         await site.measures({})
-        other.kill()
-        other.wait()
-        again(first.pid, programs, "nav", mark=programs.mark)
-        await site.measures({first.pid: "nav"})
-        [after] = await site.watched()
-        assert before.run != after.run
-        assert after.run.endswith(f"-{runtime.start_ticks(first.pid)}")
+        if other is not None:
+            other.kill()
+            other.wait()
+        third = again(first.pid, programs, "nav", mark=programs.mark)
+        if other is None or third is None:
+            is_free = False
+        else:
+            await site.measures({first.pid: "nav"})
+            [after] = await site.watched()
+            assert before.run != after.run
+            assert after.run.endswith(f"-{runtime.start_ticks(first.pid)}")
+    if not is_free:
+        pytest.skip("another process of this host took the pid")
 
 
 def again(
     pid: int, programs: Programs, word: str, mark: str
-) -> subprocess.Popen[bytes]:
-    """Start a process with the pid that another one had."""
+) -> subprocess.Popen[bytes] | None:
+    """Start a process with the pid that another one had, if that is free."""
     for _ in range(100):
         LAST_PID.write_text(str(pid - 1))
         code = "print(flush=True); input()"
@@ -379,7 +386,7 @@ def again(
             return started
         started.kill()
         started.wait()
-    pytest.skip("this host starts too many processes for a pid to be chosen")
+    return None
 
 
 async def test_the_worker_counts_what_it_found_and_refused(
