@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -142,6 +143,8 @@ def compile_rules(rules: Sequence[Rule]) -> list[Matcher]:
     Raises:
         SettingsError: One cannot work; the message says which and why.
     """
+    if rules and not Path("/proc/self/stat").exists():
+        raise SettingsError("discovery rules need /proc, which only Linux has")
     matchers = []
     for number, rule in enumerate(rules, 1):
         try:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import uuid
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,136 +19,16 @@ from robometrics import runtime
 from robometrics.broker import Link
 from robometrics.errors import SettingsError
 from robometrics.lib import client
-from robometrics.publisher.discovery import finder
-from robometrics.publisher.discovery.connector import Connector, ConnectorError
 from robometrics.publisher.worker import worker
 from robometrics.requests import (
-    ListRequest,
     Plan,
-    Reply,
     UnregisterRequest,
-    Watched,
-    encode_request,
 )
 from robometrics.rules import Rule
-from robometrics.settings import ClientSettings, WorkerSettings
 
-NO_BROKER = "nats://127.0.0.1:9"
+from .finding import NO_BROKER, Programs, Site, are_pids, has, working
+
 LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
-
-
-@pytest.fixture
-def scanned(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel tells nothing, as in most places."""
-
-    def refuse() -> None:
-        raise ConnectorError("not in this test")
-
-    monkeypatch.setattr(finder, "COMPLETE_SECONDS", 1.0)
-    monkeypatch.setattr(finder, "Connector", refuse)
-
-
-@pytest.fixture(params=["connector", "scan"])
-def each_way(request: pytest.FixtureRequest) -> None:
-    """Each way of being told; one that this kernel or user has not is skipped."""
-    if request.param == "scan":
-        request.getfixturevalue("scanned")
-        return
-    try:
-        Connector().close()
-    except ConnectorError as exc:
-        pytest.skip(str(exc))
-
-
-class Programs:
-    """Processes of one test, told from all others by a word on their command line."""
-
-    def __init__(self) -> None:
-        self.mark = f"mark{uuid.uuid4().hex}"
-        self.started: list[subprocess.Popen[bytes]] = []
-
-    def rule(self, **changes: Any) -> Rule:
-        return Rule(**{"command": f"(?P<word>[a-z]+) {self.mark}"} | changes)
-
-    def start(self, word: str = "planner", code: str = "") -> subprocess.Popen[bytes]:
-        """Start what waits, after *code*, until it is ended; return it running."""
-        code += "\nprint(flush=True); input()"
-        return self.run([sys.executable, "-c", code, word, self.mark])
-
-    def run(self, command: list[str]) -> subprocess.Popen[bytes]:
-        started = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        self.started.append(started)
-        assert started.stdout is not None
-        started.stdout.readline()
-        return started
-
-    async def converse(self, started: subprocess.Popen[bytes]) -> bytes:
-        """Let one go on; return the next line it says, nothing if it ends."""
-        assert started.stdin is not None
-        assert started.stdout is not None
-        started.stdin.write(b"\n")
-        started.stdin.flush()
-        return await anyio.to_thread.run_sync(started.stdout.readline)
-
-    def end(self) -> None:
-        for each in self.started:
-            each.kill()
-            each.communicate()
-
-
-@pytest.fixture
-def programs() -> Iterator[Programs]:
-    programs = Programs()
-    yield programs
-    programs.end()
-
-
-class Site:
-    """A worker with rules, and what it measures."""
-
-    def __init__(self, url: str, folder: Path, rules: tuple[Rule, ...]) -> None:
-        self.settings = WorkerSettings(
-            nats_url=url,
-            host="robot",
-            data_dir=str(folder / "worker"),
-            socket_path=str(folder / "worker.sock"),
-            interval_seconds=0.1,
-            discover=rules,
-        )
-
-    async def ask(self, request: Any) -> Reply:
-        asking = ClientSettings(socket_path=self.settings.socket_path)
-        data = encode_request(request)
-        reply = await anyio.to_thread.run_sync(client.ask_by_socket, data, asking)
-        assert reply is not None
-        return reply
-
-    async def watched(self) -> list[Watched]:
-        return list((await self.ask(ListRequest())).watched)
-
-    async def names(self) -> dict[int, str]:
-        return {each.pid: each.process for each in await self.watched()}
-
-    async def measures(self, expected: dict[int, str]) -> None:
-        await eventually(lambda: self._are(expected))
-
-    async def _are(self, expected: dict[int, str]) -> bool:
-        return await self.names() == expected
-
-
-@asynccontextmanager
-async def working(
-    folder: Path, *rules: Rule, url: str = NO_BROKER
-) -> AsyncIterator[Site]:
-    site = Site(url, folder, rules)
-    stop = anyio.Event()
-    async with anyio.create_task_group() as tg:
-        tg.start_soon(worker, site.settings, stop)
-        await eventually(lambda: Path(site.settings.socket_path).exists())
-        yield site
-        stop.set()
 
 
 async def test_what_a_rule_matches_is_measured_from_soon_to_its_end(
@@ -177,10 +54,6 @@ async def test_what_a_rule_matches_is_measured_from_soon_to_its_end(
         await site.measures(
             {second.pid: "planner-2", third.pid: "nav-1", fourth.pid: "planner-1"}
         )
-
-
-async def has(site: Site, count: int) -> bool:
-    return len(await site.watched()) == count
 
 
 async def test_what_execs_later_is_found_then_and_named_by_what_it_is(
@@ -339,10 +212,6 @@ async def test_short_lived_processes_come_and_go(
             if number % 20 == 0:
                 await anyio.lowlevel.checkpoint()
         await eventually(lambda: are_pids(site, {child.pid for child in stays}))
-
-
-async def are_pids(site: Site, pids: set[int]) -> bool:
-    return set(await site.names()) == pids
 
 
 async def test_a_pid_that_comes_again_is_another_process(
