@@ -30,6 +30,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -477,10 +478,23 @@ inline std::optional<std::int64_t> start_ticks(const std::string& process) {
     return ticks;
 }
 
-inline std::optional<std::uint64_t> pid_namespace(const std::string& process) {
+/// The namespace this program numbers processes in.
+inline std::optional<std::uint64_t> pid_namespace() {
     struct stat about {};
-    if (::stat(("/proc/" + process + "/ns/pid").c_str(), &about) != 0) return std::nullopt;
+    if (::stat("/proc/self/ns/pid", &about) != 0) return std::nullopt;
     return static_cast<std::uint64_t>(about.st_ino);
+}
+
+/// By how much start times are shown off the worker's, in ns: see time_namespaces(7).
+inline std::int64_t boottime_offset_ns() {
+    std::istringstream lines(read_file("/proc/self/timens_offsets").value_or(""));
+    std::string clock;
+    std::int64_t seconds = 0;
+    std::int64_t nanoseconds = 0;
+    while (lines >> clock >> seconds >> nanoseconds) {
+        if (clock == "boottime") return seconds * 1'000'000'000 + nanoseconds;
+    }
+    return 0;
 }
 
 inline std::string program_name() {
@@ -922,21 +936,21 @@ inline std::string plan_json(const Plan& plan) {
 inline std::string request_json(const Job& job) {
     const std::string pid = std::to_string(job.outcome->pid);
     const auto ticks = job.is_own() ? start_ticks("self") : job.ticks;
-    auto ns = pid_namespace("self");
     std::string out = job.registers ? "{\"type\":\"register\"" : "{\"type\":\"unregister\"";
     out += ",\"pid\":" + pid;
     if (!job.outcome->name.empty()) out += ",\"name\":" + quoted(job.outcome->name);
     if (ticks) out += ",\"start_ticks\":" + std::to_string(*ticks);
+    const std::string boot_id = first_line("/proc/sys/kernel/random/boot_id");
+    if (!boot_id.empty()) out += ",\"boot_id\":" + quoted(boot_id);
+    if (const auto ns = pid_namespace()) out += ",\"pid_namespace\":" + std::to_string(*ns);
+    if (const auto offset = boottime_offset_ns())
+        out += ",\"boottime_offset_ns\":" + std::to_string(offset);
     if (job.registers) {
-        const std::string boot_id = first_line("/proc/sys/kernel/random/boot_id");
-        if (!boot_id.empty()) out += ",\"boot_id\":" + quoted(boot_id);
-        if (const auto other = job.is_own() ? ns : pid_namespace(pid)) ns = other;
         std::string tags;
         for (const auto& [key, value] : job.options.tags)
             tags += (tags.empty() ? "" : ",") + quoted(key) + ":" + quoted(value);
         out += ",\"tags\":{" + tags + "},\"plan\":" + plan_json(job.options.plan);
     }
-    if (ns) out += ",\"pid_namespace\":" + std::to_string(*ns);
     return out + "}";
 }
 

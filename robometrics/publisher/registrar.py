@@ -240,13 +240,12 @@ class Registrar:
         if is_new:
             with suppress(SkipProcessError):
                 target.first = (self._now_ns(), target.reader.fast()[0])
-        if not self._outbox.registrations.holds(registration):
-            try:
-                self._outbox.registrations.keep(registration)
-            except OutboxError:
-                if is_new:
-                    self._watchlist.remove(target)
-                raise
+        try:
+            self._outbox.registrations.keep(registration)
+        except OutboxError:
+            if is_new:
+                self._watchlist.remove(target)
+            raise
         if is_new:
             self._exits.await_exit(target)
             self._say("registered", registration, command=target.command)

@@ -30,10 +30,6 @@ class Registrations:
         """Return them, oldest first."""
         return list(self._kept.values())
 
-    def holds(self, registration: Registration) -> bool:
-        """Tell whether it is kept just as it is."""
-        return self._kept.get((registration.name, registration.run)) == registration
-
     def keep(self, registration: Registration) -> None:
         """Remember *registration*, in place of what was said of its run before.
 
