@@ -58,6 +58,14 @@ def run_worker(options: argparse.Namespace) -> int:
         from robometrics.publisher.worker import worker  # noqa: PLC0415  see missing
     except ModuleNotFoundError as exc:
         return missing(exc, "worker")
+    if options.dry_run or options.cost:
+        from robometrics.cli.dry_run import run_dry  # noqa: PLC0415  it imports this
+
+        try:
+            settings = load(WorkerSettings, vars(options))
+        except RoboMetricsError as exc:
+            return complain(exc)
+        return run_dry(settings, with_cost=options.cost)
     return _run_service(worker, WorkerSettings, options)
 
 
@@ -72,6 +80,14 @@ def run_server(options: argparse.Namespace) -> int:
 def _describe_worker(parser: argparse.ArgumentParser) -> None:
     parser.description = "Measure this host and the processes that register on it."
     _describe(parser, WorkerSettings)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be measured, and end"
+    )
+    parser.add_argument(
+        "--cost",
+        action="store_true",
+        help="with --dry-run: measure for some seconds what that costs here",
+    )
 
 
 def _describe_server(parser: argparse.ArgumentParser) -> None:

@@ -18,9 +18,11 @@ import msgspec
 from robometrics import runtime
 from robometrics.errors import RegistrationRefusedError
 from robometrics.publisher.clock import Clock
+from robometrics.publisher.discovery.preview import preview
 from robometrics.publisher.observers import Observers
 from robometrics.publisher.outbox import Outbox
 from robometrics.publisher.outbox.ledger import Entry
+from robometrics.publisher.outbox.reader import Reader
 from robometrics.publisher.sampler import Sampler
 from robometrics.publisher.samplers.process import open_process
 from robometrics.publisher.slots import Packer, Slot
@@ -65,6 +67,40 @@ class Cost(msgspec.Struct, kw_only=True):
     def cpu_percent(self) -> float:
         """All parts together, of one core."""
         return sum(part.cpu_percent for part in self.parts)
+
+
+def would_measure(settings: WorkerSettings) -> list[Registration]:
+    """Return what a worker with *settings* would measure beside the host, by name.
+
+    That is what is registered in its outbox and still runs, and what its rules find.
+
+    Raises:
+        SettingsError: A rule cannot work.
+        OutboxError: The outbox cannot be read.
+    """
+    path = Path(settings.data_dir) / "outbox.db"
+    kept = []
+    if path.exists():
+        with Reader.open(path) as reader:
+            kept = reader.registrations()
+    boot = runtime.boot_id()
+    found = {
+        each.pid: each
+        for each in kept
+        if each.boot_id == boot and runtime.start_ticks(each.pid) == each.start_ticks
+    }
+    for match in preview(settings.discover):
+        start_ticks = runtime.start_ticks(match.pid)
+        if match.name and match.pid not in found and start_ticks is not None:
+            found[match.pid] = Registration(
+                name=match.name,
+                pid=match.pid,
+                start_ticks=start_ticks,
+                boot_id=boot,
+                plan=match.plan,
+                rule=match.rule,
+            )
+    return sorted(found.values(), key=lambda each: (each.name, each.pid))
 
 
 def measure_cost(

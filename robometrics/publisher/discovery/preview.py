@@ -10,6 +10,7 @@ from robometrics.publisher.discovery.allotment import Allotment
 from robometrics.publisher.discovery.facts import ProcFacts
 from robometrics.publisher.discovery.matching import compile_rules, first_match
 from robometrics.publisher.discovery.stat import ProcKernel
+from robometrics.requests import Plan
 from robometrics.rules import Rule
 
 
@@ -23,6 +24,7 @@ class Previewed(NamedTuple):
     rule: str
     """The template of its name."""
 
+    plan: Plan
     command: str
     """The beginning of its command line."""
 
@@ -44,5 +46,5 @@ def preview(rules: Sequence[Rule]) -> list[Previewed]:
         match = first_match(matchers, facts)
         if match is not None:
             name = allotment.allot(match)
-            found.append(Previewed(pid, name, match.label, facts.command))
+            found.append(Previewed(pid, name, match.label, match.plan, facts.command))
     return found

@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from robometrics.errors import OutboxError
 from robometrics.publisher.outbox.opening import is_damage, open_reader
+from robometrics.publisher.watchlist import Registration
 
 _ROWS = 256  # short reads: a worker's checkpoint waits for them
 _COLUMNS = "SELECT seq, is_note, is_dated, shift_seconds, data FROM dated"
@@ -19,6 +22,7 @@ _SPAN = """
 SELECT min(slot + coalesce(shift_seconds, 0)), max(slot + coalesce(shift_seconds, 0))
 FROM dated WHERE is_dated AND NOT is_note
 """
+_REGISTERED = "SELECT body FROM registrations ORDER BY rowid"
 _AFTER_ALL = 2**63 - 1
 
 
@@ -56,6 +60,16 @@ class Reader:
         """
         with contextlib.closing(open_reader(path)) as db:
             yield cls(db)
+
+    def registrations(self) -> list[Registration]:
+        """Return who is registered, oldest first; what is unreadable is left out."""
+        found = []
+        for (body,) in self._db.execute(
+            "SELECT body FROM registrations ORDER BY rowid"
+        ):
+            with contextlib.suppress(msgspec.MsgspecError):
+                found.append(msgspec.json.decode(body, type=Registration))
+        return found
 
     def span(self) -> tuple[int, int] | None:
         """Return first and last slot of the batches, ``None`` if it does not tell.
