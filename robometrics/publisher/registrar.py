@@ -164,7 +164,7 @@ class Registrar:
         """Take the last reading of *target*, whose process has ended."""
         if target.end == "exited":
             return
-        cpu_time_ns = target.reader.final_cpu_time_ns()
+        cpu_time_ns = target.read_last()
         if cpu_time_ns is not None:
             target.final = (self._now_ns(), cpu_time_ns)
         elif target.latest is None:  # reaped before its first tick

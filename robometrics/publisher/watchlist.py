@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 
 import msgspec
 
 from robometrics.errors import RegistrationRefusedError, SkipProcessError
+from robometrics.publisher.samplers.detail import Detail, wants_detail
 from robometrics.publisher.samplers.process import (
     Fast,
     ProcessReader,
     command_line,
     open_process,
 )
+from robometrics.publisher.samplers.tree import ProcessTree, Tree
 from robometrics.publisher.series import ProcessBuffer, Value
 from robometrics.requests import Plan
 from robometrics.schema import NS_PER_SECOND
 from robometrics.subjects import process_samples
+
+log = logging.getLogger(__name__)
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +69,13 @@ class Target:
         self.reader: ProcessReader = open_process(
             registration.pid, registration.start_ticks
         )
+        self.detail: Detail | None = None
+        """Reads what its plan asks for beyond the usual."""
+
+        self.tree: ProcessTree | None = None
+        """Sums over it and all it started, if its plan asks for that."""
+
+        self._follow(registration.plan)
         self.buffer = ProcessBuffer()
         self.latest: Fast | None = None
         self.extras: dict[str, Value] = {}
@@ -94,6 +106,9 @@ class Target:
         self.final: tuple[int, int] | None = None
         """Time (ns since the epoch) and CPU time of the last reading, at its exit."""
 
+        self.final_tree: Tree | None = None
+        """The last reading of its tree, at its exit."""
+
     @property
     def samples(self) -> int:
         """How many samples were taken, the reading at its exit included."""
@@ -102,11 +117,47 @@ class Target:
 
     def reopen(self, registration: Registration) -> None:
         """Go on after all: it was registered again before it went."""
+        if registration.plan != self.registration.plan:
+            self._follow(registration.plan)
         self.registration = registration
         self.end = ""
         self.ended_ns = 0
         self.closing = False
         self.handed_over = False
+
+    def read_last(self) -> int | None:
+        """Take the last reading of the tree; return the CPU time, if it can be read."""
+        if self.tree is not None:
+            self.final_tree = self.tree.final()
+        return self.reader.final_cpu_time_ns()
+
+    def close(self) -> None:
+        """Give back all descriptors."""
+        self.reader.close()
+        self._follow(Plan())
+
+    def _follow(self, plan: Plan) -> None:
+        """Open what *plan* asks for, close what it does not; the rest goes on.
+
+        What cannot be opened is said, and left out: the process itself is measured.
+        """
+        detail, tree = self.detail, self.tree
+        if detail is not None and not wants_detail(plan):
+            self.detail = None
+            detail.close()
+        if tree is not None and not plan.tree:
+            self.tree = None
+            tree.close()
+        pid, start_ticks = self.registration.pid, self.registration.start_ticks
+        try:
+            if self.detail is not None:
+                self.detail.follow(plan)
+            elif wants_detail(plan):
+                self.detail = Detail(pid, start_ticks, plan)
+            if plan.tree and self.tree is None:
+                self.tree = ProcessTree(pid, start_ticks)
+        except SkipProcessError as exc:
+            log.warning("%s: not all is measured: %s", self.registration.name, exc)
 
 
 class Watchlist:
@@ -174,7 +225,7 @@ class Watchlist:
         if self._targets.get(key) is target:
             del self._targets[key]
             self._publish()
-        target.reader.close()
+        target.close()
 
     def set_interval(self, target: Target, interval_ns: int) -> None:
         """Sample *target* at another distance from now on."""

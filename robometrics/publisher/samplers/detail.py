@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping
 from typing import Protocol
 
+from robometrics.errors import ProcessGoneError
 from robometrics.publisher.samplers.cgroup import Cgroup
 from robometrics.publisher.samplers.memory_detail import MemoryDetail
 from robometrics.publisher.samplers.open_files import OpenFiles
@@ -43,18 +45,36 @@ class Detail:
     def __init__(self, pid: int, start_ticks: int, plan: Plan) -> None:
         """Open the process; raises as ``ProcDirectory`` does."""
         self._directory = ProcDirectory(pid, start_ticks)
-        self._parts: dict[str, Part] = {
-            name: part(self._directory)
+        self._reading = threading.Lock()
+        self._is_closed = False
+        self._failed: set[str] = set()
+        self._parts: dict[str, Part] = {}
+        self.follow(plan)
+
+    def follow(self, plan: Plan) -> None:
+        """Read what *plan* asks for from now on; sums of before go on."""
+        former = self._parts
+        self._parts = {
+            name: former.get(name) or part(self._directory)
             for name, part in PARTS.items()
             if getattr(plan, name)
         }
-        self._failed: set[str] = set()
 
     def read(self) -> dict[str, Value]:
         """Return metrics by key.
 
-        Raises ``ProcessGoneError`` once it is gone.
+        Raises ``ProcessGoneError`` once it is gone, or this is closed.
         """
+        try:
+            with self._reading:
+                if self._is_closed:
+                    raise ProcessGoneError(self._directory.pid)
+                return self._read_parts()
+        finally:
+            if self._is_closed:
+                self.close()  # asked for meanwhile
+
+    def _read_parts(self) -> dict[str, Value]:
         values: dict[str, Value] = {}
         for name, part in self._parts.items():
             try:
@@ -73,7 +93,11 @@ class Detail:
         self._failed.add(name)
 
     def close(self) -> None:
-        self._directory.close()
+        """Give the descriptor back, never waiting for a reading that is under way."""
+        self._is_closed = True
+        if self._reading.acquire(blocking=False):
+            self._directory.close()
+            self._reading.release()
 
 
 def wants_detail(plan: Plan) -> bool:
