@@ -9,6 +9,7 @@ from benchmarks import (
     latency,
     measure,
     persist,
+    process,
     publish,
     rollup,
     soak,
@@ -20,6 +21,7 @@ from benchmarks import (
 if __name__ == "__main__":
     table.run(
         [
+            process.measure,
             worker.measure,
             ticks.measure,
             bursty.measure,

@@ -34,7 +34,7 @@ class Kin(NamedTuple):
 def read_kin(pid: int) -> Kin | None:
     """Return it as it is now, or ``None`` if there is no such process."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
+        stat = _read(f"/proc/{pid}/stat")
     except OSError:
         return None
     return parse_kin(stat)
