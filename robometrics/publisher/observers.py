@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from robometrics.errors import SkipProcessError
 from robometrics.publisher.clock import Clock
 from robometrics.publisher.rounds import Round
 from robometrics.publisher.samplers.host import HostReader
@@ -20,7 +21,8 @@ class Observers:
         host = HostReader()
         self.host: Round[dict[str, Value]] = Round("host", host.read, clock, host.close)
         self.gpus: Round[Sequence[DeviceReading]] = Round("gpu", tuple, clock)
-        self._all = (self.host, self.gpus)
+        self._details: Round[None] = Round("details", self._read_details, clock)
+        self._all = (self.host, self.gpus, self._details)
 
     def start(self) -> None:
         for each in self._all:
@@ -30,6 +32,18 @@ class Observers:
         """Begin no other round."""
         for each in self._all:
             each.stop()
+
+    def _read_details(self) -> None:
+        """Read what plans ask for beyond the usual, each process on its own."""
+        for target in self._watchlist:
+            tree, detail = target.tree, target.detail
+            try:
+                if tree is not None:
+                    tree.scan()
+                if detail is not None:
+                    target.extras.update(detail.read())
+            except SkipProcessError:
+                continue  # the sampler notices, and says so
 
     def cpu_time_ns(self) -> dict[str, int]:
         """Return the CPU time of each thread so far, by name."""

@@ -215,6 +215,9 @@ class Sampler(threading.Thread):
                 target.latest = fast = target.reader.fast()
                 target.buffer.add_fast(offset_ns, *fast)
                 self.samples += 1
+                tree = target.tree  # another thread may close it just now
+                if tree is not None:
+                    target.buffer.add_tree(tree.fast())
                 if is_last:
                     beside: dict[str, Value]
                     beside, target.extras = target.extras, {}

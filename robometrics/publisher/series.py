@@ -11,6 +11,12 @@ _PREVIOUS_MAX_NS = 3600 * NS_PER_SECOND
 
 Value = int | float | None
 
+Tree = tuple[int, int, int]
+"""Of a process and all it started: see ``samplers.tree``."""
+
+_TREE = ("tree_cpu_time_ns", "tree_memory_rss_bytes", "tree_process_count")
+_NO_TREE = (None, None, None)
+
 
 class _Counters(dict[str, bool]):
     """Whether a metric is a counter; each is looked up once."""
@@ -84,14 +90,16 @@ class SlotBuffer:
 
 
 class ProcessBuffer(SlotBuffer):
-    """A buffer with the two columns of every tick as plain lists: the hot path."""
+    """A buffer with the columns of every tick as plain lists: the hot path."""
 
-    __slots__ = ("cpu_time_ns", "memory_rss_bytes")
+    __slots__ = ("cpu_time_ns", "memory_rss_bytes", "tree")
 
     def __init__(self) -> None:
         super().__init__()
         self.cpu_time_ns: list[Value] = []
         self.memory_rss_bytes: list[Value] = []
+        self.tree: list[Tree | None] = []
+        """A value per sample once there is one; what is missing was not read."""
 
     def add_fast(
         self, offset_ns: int, cpu_time_ns: int, memory_rss_bytes: int | None
@@ -101,10 +109,23 @@ class ProcessBuffer(SlotBuffer):
         self.cpu_time_ns.append(cpu_time_ns)
         self.memory_rss_bytes.append(memory_rss_bytes)
 
+    def add_tree(self, tree: Tree) -> None:
+        """Add to the last sample the sums over all that the process started."""
+        self.tree += [None] * (len(self.offset_ns) - 1 - len(self.tree))
+        self.tree.append(tree)
+
     def _take_columns(self) -> dict[str, list[Value]]:
         columns = super()._take_columns()
         columns["cpu_time_ns"] = self.cpu_time_ns
         columns["memory_rss_bytes"] = self.memory_rss_bytes
+        if self.tree:
+            missing = len(self.cpu_time_ns) - len(self.tree)
+            rows = [row or _NO_TREE for row in [*self.tree, *[None] * missing]]
+            columns |= {
+                key: list(column)
+                for key, column in zip(_TREE, zip(*rows, strict=True), strict=True)
+            }
+            self.tree = []
         self.cpu_time_ns = []
         self.memory_rss_bytes = []
         return columns

@@ -145,6 +145,8 @@ def add_final(target: Target, slot: int) -> None:
     offset_ns = min(max(at_ns - slot * NS_PER_SECOND, earliest_ns), NS_PER_SECOND - 1)
     if not offsets or offset_ns > offsets[-1]:
         target.buffer.add_fast(offset_ns, cpu_time_ns, None)
+        if target.final_tree is not None:
+            target.buffer.add_tree(target.final_tree)
 
 
 def ends_after(target: Target, slot: int) -> bool:

@@ -147,3 +147,39 @@ def test_the_clock_runs_in_nanoseconds_not_in_ticks() -> None:
         seen.add(reader.fast()[0] % 10_000_000)
     assert 100 == len(seen)
     reader.close()
+
+
+def test_a_process_that_did_not_run_is_not_asked_again(
+    spawn: Spawn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most processes of a fleet sleep; their counters are what they were."""
+    child = spawn(
+        "print(1, flush=True); input(); open('/proc/self/stat').read(); "
+        "print(2, flush=True); input()"
+    )
+    assert child.stdout is not None
+    child.stdout.readline()
+    reader = open_process(child.pid, runtime.start_ticks(child.pid) or 0)
+    asked = []
+    read = reader._read_slow  # type: ignore[attr-defined]
+    monkeypatch.setattr(reader, "_read_slow", lambda: asked.append(1) or read())
+
+    def settled() -> bool:
+        before = reader.fast()[0]
+        reader.slow()
+        return before == reader.fast()[0]
+
+    poll_until(settled)
+    first, count = reader.slow(), len(asked)
+    reader.fast()
+    assert (first, count) == (reader.slow(), len(asked))
+
+    assert child.stdin is not None
+    child.stdin.write(b"go\n")
+    child.stdin.flush()
+    child.stdout.readline()
+    reader.fast()
+    after = reader.slow()
+    assert len(asked) == count + 1
+    assert after["context_switches_total"] > first["context_switches_total"]
+    reader.close()

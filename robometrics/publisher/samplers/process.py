@@ -101,6 +101,11 @@ class LinuxProcess:
         self._clock = (~pid << 3) | 2  # CPUCLOCK_SCHED, as clock_getcpuclockid(3)
         self._descriptors: list[int] = []
         self._run_queue: RunQueue | None = None
+        self._cpu_time_ns: int | None = None
+        self._idle_since_ns: int | None = None
+        """CPU time before ``slow`` was read last; while it stays, so does all that."""
+
+        self._slow: dict[str, int] = {}
         try:
             self._statm = self._open("statm")
             self._stat = self._open("stat")
@@ -133,10 +138,22 @@ class LinuxProcess:
             statm = os.pread(self._statm, 64, 0)
         except OSError as exc:
             raise self._why(exc) from exc
+        self._cpu_time_ns = cpu_time_ns
         pages = int(statm.split(b" ", 2)[1])
         return cpu_time_ns, pages * _PAGE_BYTES or None
 
     def slow(self) -> dict[str, int]:
+        """Read what changes slowly, unless the process has not run since.
+
+        Its CPU clock counts every nanosecond of every thread. Who has not run has not
+        faulted, waited for a turn, read, written, reaped, or begun a thread.
+        """
+        if self._cpu_time_ns is None or self._cpu_time_ns != self._idle_since_ns:
+            self._slow = self._read_slow()
+            self._idle_since_ns = self._cpu_time_ns
+        return self._slow
+
+    def _read_slow(self) -> dict[str, int]:
         try:
             values = parse_stat(os.pread(self._stat, 1024, 0))
         except OSError as exc:
