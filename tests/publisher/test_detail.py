@@ -280,8 +280,10 @@ def test_memory_is_read_at_once_and_then_twice_a_minute(own: ProcDirectory) -> N
     assert memory.read()
 
 
-def test_a_process_too_big_is_not_held_up(
-    own: ProcDirectory, monkeypatch: pytest.MonkeyPatch
+def test_a_process_too_big_is_not_held_up_and_that_is_said_once(
+    own: ProcDirectory,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(memory_detail, "parse_rollup", None)
     clock = Clock()
@@ -289,6 +291,9 @@ def test_a_process_too_big_is_not_held_up(
 
     assert {None} == {*memory.read().values()}
     assert {} == memory.read()
+    clock.now = 30
+    assert {None} == {*memory.read().values()}
+    assert 1 == len(caplog.records)
 
 
 def test_what_takes_long_is_read_less_often() -> None:

@@ -7,6 +7,7 @@ often the longer it takes, and not at all above a size.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from robometrics.publisher.samplers.schedule import Schedule
 INTERVAL_SECONDS = 30.0
 RSS_MAX_BYTES = 16 << 30
 """Above it nothing is read: the first reading alone would take a fifth of a second."""
+
+log = logging.getLogger(__name__)
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _KIB = 1024
@@ -38,6 +41,7 @@ class MemoryDetail:
         self._rss_max_bytes = rss_max_bytes
         self._clock = clock
         self._schedule = Schedule(INTERVAL_SECONDS)
+        self._is_said = False
 
     def read(self) -> dict[str, Value]:
         """Return what is due; each value is ``None`` while the process is too big.
@@ -51,6 +55,7 @@ class MemoryDetail:
         resident = int(self._directory.read("statm").split()[1]) * _PAGE_BYTES
         if resident > self._rss_max_bytes:
             self._schedule.done(began, 0)
+            self._say_too_big(resident)
             return dict.fromkeys(
                 ("memory_pss_bytes", "memory_uss_bytes", "memory_swap_bytes")
             )
@@ -58,6 +63,12 @@ class MemoryDetail:
         ended = self._clock()
         self._schedule.done(ended, ended - began)
         return {**parse_rollup(rollup)}
+
+    def _say_too_big(self, resident: int) -> None:
+        if not self._is_said:
+            pid, limit = self._directory.pid, self._rss_max_bytes
+            log.warning("process %d: no PSS of %d bytes, > %d", pid, resident, limit)
+        self._is_said = True
 
 
 def parse_rollup(rollup: bytes) -> dict[str, int]:
