@@ -32,6 +32,7 @@ UNITS = {
     "_ppb": "parts per billion",
     "_cores": "cores",
     "_flag": "flag",
+    "_level": "level",
 }
 
 
