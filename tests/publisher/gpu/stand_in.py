@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+_FLAGS = ("-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
 SOURCE = Path(__file__).parent / "nvml_stand_in.c"
 
 COMPUTE, GRAPHICS, MPS = range(3)
@@ -30,8 +31,7 @@ def build(folder: Path, *options: str) -> Path:
         pytest.skip("no C compiler: NVML's stand-in cannot be built")
     library = folder / "libnvidia-ml.so.1"
     subprocess.run(
-        [compiler, "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
-        + [*options, "-o", str(library), str(SOURCE)],
+        [compiler, *_FLAGS, *options, "-o", str(library), str(SOURCE)],
         check=True,
     )
     return library
