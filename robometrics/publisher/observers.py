@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from robometrics.errors import SkipProcessError
 from robometrics.publisher.clock import Clock
 from robometrics.publisher.rounds import Round
+from robometrics.publisher.samplers.gpu import GpuReader
 from robometrics.publisher.samplers.host import HostReader
 from robometrics.publisher.series import Value
 from robometrics.publisher.surroundings import DeviceReading
-from robometrics.publisher.watchlist import Watchlist
+from robometrics.publisher.watchlist import Target, Watchlist
 
 
 class Observers:
@@ -20,7 +21,10 @@ class Observers:
         self._watchlist = watchlist
         host = HostReader()
         self.host: Round[dict[str, Value]] = Round("host", host.read, clock, host.close)
-        self.gpus: Round[Sequence[DeviceReading]] = Round("gpu", tuple, clock)
+        self._gpu_reader = GpuReader()
+        self.gpus: Round[Sequence[DeviceReading]] = Round(
+            "gpu", self._read_gpus, clock, self._gpu_reader.close
+        )
         self._details: Round[None] = Round("details", self._read_details, clock)
         self._all = (self.host, self.gpus, self._details)
 
@@ -32,6 +36,17 @@ class Observers:
         """Begin no other round."""
         for each in self._all:
             each.stop()
+
+    def _read_gpus(self) -> Sequence[DeviceReading]:
+        """Read all GPUs, and what each process uses of them."""
+        of_pid: dict[int, list[Target]] = {}
+        for target in self._watchlist:
+            of_pid.setdefault(target.registration.pid, []).append(target)
+        found = self._gpu_reader.read(of_pid.keys())
+        for pid, values in found.processes.items():
+            for target in of_pid.get(pid, ()):
+                target.extras.update(values)
+        return found.devices
 
     def _read_details(self) -> None:
         """Read what plans ask for beyond the usual, each process on its own."""
