@@ -141,6 +141,8 @@ class GpuBatch(Batch, tag="gpu"):
     """Position on the host, as the driver counts."""
 
     uuid: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    model: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    """What its maker or driver calls it, for people."""
 
     @property
     def name(self) -> str:

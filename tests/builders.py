@@ -12,6 +12,7 @@ from robometrics.runtime import Running
 from robometrics.schema import (
     AnyBatch,
     Event,
+    GpuBatch,
     HostBatch,
     Previous,
     ProcessBatch,
@@ -53,6 +54,25 @@ def host_batch(**changes: Any) -> HostBatch:
         "metrics": {"cpu_time_ns": [5_000_000_000], "load_1m": [0.5]},
     }
     return HostBatch(**values | changes)
+
+
+def gpu_batch(**changes: Any) -> GpuBatch:
+    values: dict[str, Any] = {
+        "host": "robot",
+        "run": "ab12cd34",
+        "slot": SLOT,
+        "interval_ns": 1_000_000_000,
+        "offset_ns": [0],
+        "index": 0,
+        "uuid": "GPU-1",
+        "model": "Stand-in",
+        "metrics": {
+            "gpu_utilization_percent": [42],
+            "gpu_memory_used_bytes": [1 << 30],
+            "gpu_energy_millijoules_total": [5_000],
+        },
+    }
+    return GpuBatch(**values | changes)
 
 
 def event(**changes: Any) -> Event:

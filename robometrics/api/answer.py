@@ -28,6 +28,9 @@ class SeriesAnswer(msgspec.Struct, kw_only=True):
     host: str
     kind: str
     process: str | None
+    gpu: int | None = None
+    """Index of a GPU."""
+
     run: str | None = None
     """Of exact samples: the run they belong to."""
 
@@ -99,7 +102,8 @@ def _exact_answer(
     return SeriesAnswer(
         host=series.host,
         kind=series.kind,
-        process=series.name or None,
+        process=series.process,
+        gpu=series.gpu,
         run=run,
         resolution="raw",
         step_ms=to_ms(interval_ns),
@@ -136,7 +140,8 @@ async def on_grid(
     return SeriesAnswer(
         host=series.host,
         kind=series.kind,
-        process=series.name or None,
+        process=series.process,
+        gpu=series.gpu,
         resolution=source,
         step_ms=to_ms(grid.step_ns),
         time_ms=grid.times_ms(),

@@ -1,4 +1,4 @@
-"""Hosts, processes and runs: who there is, and how they are."""
+"""Hosts, processes, GPUs and runs: who there is, and how they are."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from litestar.params import QueryParameter
 
 from robometrics.api.problems import RESPONSES
 from robometrics.errors import NotFoundError
-from robometrics.store import HostRow, ProcessRow, RunRow, Store
+from robometrics.store import GpuRow, HostRow, ProcessRow, RunRow, Store
 from robometrics.store.fleet import process_key
 from robometrics.times import to_ms
 
@@ -64,6 +64,22 @@ class Process(msgspec.Struct, kw_only=True):
     tags: dict[str, str]
 
 
+class Gpu(msgspec.Struct, kw_only=True):
+    """One GPU of a host."""
+
+    host: str
+    gpu: Annotated[int, msgspec.Meta(examples=[0])]
+    """Its index on the host, as in ``/api/v1/query?gpu=0``."""
+
+    state: Literal["live", "stale"]
+    """``stale``: nothing for 15 s: lost, or its host is."""
+
+    uuid: str
+    model: Annotated[str, msgspec.Meta(examples=["NVIDIA H100 80GB HBM3"])]
+    first_seen_ms: float
+    last_seen_ms: float
+
+
 class Run(msgspec.Struct, kw_only=True):
     """One incarnation of a process."""
 
@@ -93,6 +109,12 @@ class Processes(msgspec.Struct):
     """Processes, by host and name."""
 
     processes: list[Process]
+
+
+class Gpus(msgspec.Struct):
+    """GPUs, by host and index."""
+
+    gpus: list[Gpu]
 
 
 class Runs(msgspec.Struct):
@@ -126,6 +148,16 @@ class FleetController(Controller):
         return Processes(
             [_process(row, runs.get(process_key(row)), now) for row in rows]
         )
+
+    @get("/gpus", responses=RESPONSES)
+    async def list_gpus(
+        self, store: NamedDependency[Store], host: HostName = None
+    ) -> Gpus:
+        """Return the GPUs of one host or of all."""
+        if host is not None:
+            await require_host(store, host)
+        now = time.time()
+        return Gpus([_gpu(row, now) for row in await store.fleet.gpus(host)])
 
     @get("/runs", responses=RESPONSES)
     async def list_runs(
@@ -171,6 +203,16 @@ async def require_process(store: Store, host: str, process: str) -> ProcessRow:
     return row
 
 
+async def require_gpu(store: Store, host: str, index: int) -> None:
+    """Check that *host* ever had a GPU of that index.
+
+    Raises:
+        NotFoundError: It had not.
+    """
+    if all(row.index != index for row in await store.fleet.gpus(host)):
+        raise NotFoundError(f"no GPU {index} on {host!r}; /api/v1/gpus lists them")
+
+
 def _slot_ms(slot: int) -> float:
     return float(slot * _MS_PER_SECOND)
 
@@ -211,6 +253,18 @@ def _process(row: ProcessRow, run: RunRow | None, now: float) -> Process:
         command=run.command if run else "",
         exit_code=run.exit_code if run else None,
         tags=run.tags if run else {},
+    )
+
+
+def _gpu(row: GpuRow, now: float) -> Gpu:
+    return Gpu(
+        host=row.host,
+        gpu=row.index,
+        state="live" if now - row.last_slot < LIVE_SECONDS else "stale",
+        uuid=row.uuid,
+        model=row.model,
+        first_seen_ms=_slot_ms(row.first_slot),
+        last_seen_ms=_slot_ms(row.last_slot),
     )
 
 

@@ -45,13 +45,21 @@ _Ms = Annotated[float, msgspec.Meta(ge=0, le=1e14)]
 
 
 class WantedSeries(msgspec.Struct, forbid_unknown_fields=True):
-    """One series: a process, or without one the host itself."""
+    """One series: a process, a GPU, or without either the host itself."""
 
     host: _Name
     process: _Name | None = None
     since_ms: _Ms | None = None
+    gpu: Annotated[int, msgspec.Meta(ge=0, le=4095)] | None = None
+    """Its index on the host."""
+
+    def __post_init__(self) -> None:
+        if self.process is not None and self.gpu is not None:
+            raise ValueError("a series is of a process or of a GPU, not of both")
 
     def series(self) -> Series:
+        if self.gpu is not None:
+            return Series(self.host, "gpu", str(self.gpu))
         kind = "host" if self.process is None else "process"
         return Series(self.host, kind, self.process or "")
 
@@ -267,12 +275,14 @@ class _Session:
 
     async def _tell_missed(self, op: Literal["gap", "late"], missed: Missed) -> None:
         series = missed.series
+        gpu = {} if series.gpu is None else {"gpu": series.gpu}
         await self._send(
             _encode(
                 {
                     "op": op,
                     "host": series.host,
-                    "process": series.name or None,
+                    "process": series.process,
+                    **gpu,
                     "from_ms": missed.first_slot * _MS_PER_SECOND,
                     "to_ms": (missed.last_slot + 1) * _MS_PER_SECOND,
                 }

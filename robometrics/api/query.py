@@ -12,7 +12,7 @@ from litestar.params import QueryParameter
 
 from robometrics import metrics
 from robometrics.api.answer import SeriesAnswer, exact, on_grid
-from robometrics.api.fleet import require_host, require_process
+from robometrics.api.fleet import require_gpu, require_host, require_process
 from robometrics.api.gaps import GAPS_READ_MAX, gap_rows
 from robometrics.api.grid import Range, TimeText
 from robometrics.api.problems import RESPONSES
@@ -98,8 +98,16 @@ class QueryController(Controller):
             list[str] | None,
             QueryParameter(
                 max_items=100,
-                description="processes, repeated; none: the host itself",
+                description="processes, repeated; neither these nor GPUs: the host",
                 examples=[Example(value=["planner"])],
+            ),
+        ] = None,
+        gpu: Annotated[
+            list[int] | None,
+            QueryParameter(
+                max_items=64,
+                description="indexes of GPUs, repeated, beside the processes",
+                examples=[Example(value=[0])],
             ),
         ] = None,
         from_: Annotated[
@@ -129,11 +137,11 @@ class QueryController(Controller):
             ),
         ] = "auto",
     ) -> Answer:
-        """Return metrics of a host or of its processes over a range of time."""
+        """Return metrics of a host, its processes or its GPUs over a range."""
         selected = select(metric)
         span = _range(from_, to, max_points)
         await require_host(store, host)
-        all_series = await _series(store, host, process)
+        all_series = await _series(store, host, process or [], gpu or [])
         answers: list[SeriesAnswer] = []
         for series in all_series:
             if resolution == "raw":
@@ -155,9 +163,16 @@ def _range(start: str, stop: str, max_points: int) -> Range:
     return Range(start_ns, stop_ns, max_points)
 
 
-async def _series(store: Store, host: str, names: list[str] | None) -> list[Series]:
-    if not names:
+async def _series(
+    store: Store, host: str, names: list[str], indexes: list[int]
+) -> list[Series]:
+    if not names and not indexes:
         return [Series(host, "host", "")]
     for name in names:
         await require_process(store, host, name)
-    return [Series(host, "process", name) for name in dict.fromkeys(names)]
+    for index in indexes:
+        await require_gpu(store, host, index)
+    return [
+        *(Series(host, "process", name) for name in dict.fromkeys(names)),
+        *(Series(host, "gpu", str(index)) for index in dict.fromkeys(indexes)),
+    ]

@@ -117,6 +117,7 @@ def _to_document(batch: AnyBatch) -> dict[str, Any]:
         document["pid"] = batch.pid
     elif isinstance(batch, GpuBatch):
         document["uuid"] = batch.uuid
+        document["model"] = batch.model
     return document
 
 
@@ -154,7 +155,10 @@ def _from_document(document: dict[str, Any]) -> AnyBatch:
             return ProcessBatch(process=document["name"], pid=document["pid"], **common)
         case "gpu":
             return GpuBatch(
-                index=int(document["name"]), uuid=document["uuid"], **common
+                index=int(document["name"]),
+                uuid=document["uuid"],
+                model=document.get("model", ""),
+                **common,
             )
         case _:
             return HostBatch(**common)

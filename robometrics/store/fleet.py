@@ -14,7 +14,7 @@ import msgspec
 from pymongo import ASCENDING, DESCENDING, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from robometrics.schema import NS_PER_SECOND, AnyBatch, Event, ProcessBatch
+from robometrics.schema import NS_PER_SECOND, AnyBatch, Event, GpuBatch, ProcessBatch
 from robometrics.store.driver import Database, plain
 from robometrics.store.failures import insert_new, require_duplicates, translated
 from robometrics.store.fleet_changes import (
@@ -23,6 +23,7 @@ from robometrics.store.fleet_changes import (
     joined,
     registered,
     run_changes,
+    see_gpu,
     see_host,
     see_process,
     see_run,
@@ -31,6 +32,7 @@ from robometrics.subjects import escape
 
 INDEXES: tuple[tuple[str, list[tuple[str, int]]], ...] = (
     ("processes", [("host", ASCENDING)]),
+    ("gpus", [("host", ASCENDING), ("index", ASCENDING)]),
     ("runs", [("host", ASCENDING), ("process", ASCENDING), ("last_slot", DESCENDING)]),
     ("events", [("host", ASCENDING), ("at", DESCENDING)]),
 )
@@ -70,6 +72,17 @@ class ProcessRow(msgspec.Struct, kw_only=True):
     pid: int
 
 
+class GpuRow(msgspec.Struct, kw_only=True):
+    """One GPU of a host, as it last was."""
+
+    host: str
+    index: int
+    first_slot: int
+    last_slot: int
+    uuid: str
+    model: str
+
+
 class RunRow(msgspec.Struct, kw_only=True):
     """One incarnation of a process; times in ns since the Unix epoch."""
 
@@ -91,11 +104,12 @@ class RunRow(msgspec.Struct, kw_only=True):
 
 
 class Fleet:
-    """Hosts, processes, runs and events in one database."""
+    """Hosts, processes, GPUs, runs and events in one database."""
 
     def __init__(self, database: Database) -> None:
         self._hosts = database["hosts"]
         self._processes = database["processes"]
+        self._gpus = database["gpus"]
         self._runs = database["runs"]
         self._events = database["events"]
         self._written: dict[tuple[str, str, str], tuple[int, int]] = {}
@@ -117,7 +131,7 @@ class Fleet:
         if not seen:
             return
 
-        hosts, processes, runs = [], [], []
+        hosts, processes, gpus, runs = [], [], [], []
         for found in seen.values():
             first = min(found, key=lambda batch: batch.slot)
             last = max(found, key=lambda batch: batch.slot)
@@ -129,8 +143,11 @@ class Fleet:
             if isinstance(last, ProcessBatch):
                 processes.append(see_process(last, span))
                 runs.append(see_run(last, span))
+            elif isinstance(last, GpuBatch):
+                gpus.append(see_gpu(last, span))
         await _apply(self._hosts, hosts)
         await _apply(self._processes, processes)
+        await _apply(self._gpus, gpus)
         await _apply(self._runs, runs)
 
         if len(self._written) > _REMEMBERED_MAX:
@@ -193,6 +210,13 @@ class Fleet:
             row = await self._processes.find_one({"_id": joined(host, process)})
         return None if row is None else _process_row(row)
 
+    async def gpus(self, host: str | None = None) -> list[GpuRow]:
+        """Return the GPUs of *host*, or of all hosts, by host and index."""
+        with translated():
+            cursor = self._gpus.find({} if host is None else {"host": host})
+            order = [("host", ASCENDING), ("index", ASCENDING)]
+            return [_gpu_row(row) async for row in cursor.sort(order)]
+
     async def runs(
         self, host: str, process: str | None = None, *, limit: int
     ) -> list[RunRow]:
@@ -228,6 +252,17 @@ def _process_row(row: dict[str, Any]) -> ProcessRow:
         last_slot=row["last_slot"],
         run=row["current"]["run"],
         pid=row["current"]["pid"],
+    )
+
+
+def _gpu_row(row: dict[str, Any]) -> GpuRow:
+    return GpuRow(
+        host=row["host"],
+        index=row["index"],
+        first_slot=row["first_slot"],
+        last_slot=row["last_slot"],
+        uuid=row["current"]["uuid"],
+        model=row["current"]["model"],
     )
 
 

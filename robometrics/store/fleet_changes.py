@@ -8,7 +8,14 @@ from typing import Any
 import msgspec
 from pymongo import UpdateOne
 
-from robometrics.schema import NS_PER_SECOND, AnyBatch, Event, HostBatch, ProcessBatch
+from robometrics.schema import (
+    NS_PER_SECOND,
+    AnyBatch,
+    Event,
+    GpuBatch,
+    HostBatch,
+    ProcessBatch,
+)
 from robometrics.subjects import escape
 
 CURRENT = (
@@ -64,6 +71,19 @@ def see_process(batch: ProcessBatch, span: dict[str, Any]) -> UpdateOne:
             "$min": span["$min"],
             "$max": {**span["$max"], "current": current},
             "$setOnInsert": {"host": batch.host, "process": batch.process},
+        },
+        upsert=True,
+    )
+
+
+def see_gpu(batch: GpuBatch, span: dict[str, Any]) -> UpdateOne:
+    current = {"slot": batch.slot, "uuid": batch.uuid, "model": batch.model}
+    return UpdateOne(
+        {"_id": joined(batch.host, batch.name)},
+        {
+            "$min": span["$min"],
+            "$max": {**span["$max"], "current": current},
+            "$setOnInsert": {"host": batch.host, "index": batch.index},
         },
         upsert=True,
     )

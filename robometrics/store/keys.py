@@ -29,6 +29,14 @@ class Series(NamedTuple):
     name: str
     """Process name or GPU index; empty for a host."""
 
+    @property
+    def process(self) -> str | None:
+        return self.name if self.kind == "process" else None
+
+    @property
+    def gpu(self) -> int | None:
+        return int(self.name) if self.kind == "gpu" else None
+
 
 @lru_cache(maxsize=65_536)
 def series_digest(host: str, kind: str, name: str) -> bytes:

@@ -16,7 +16,7 @@ from robometrics import subjects
 from robometrics.api.app import make_app, serve
 from robometrics.api.health import Watched
 from robometrics.broker import AckedPublisher, Link
-from robometrics.schema import AnyBatch, ProcessBatch, encode
+from robometrics.schema import AnyBatch, encode
 from robometrics.store import Store
 
 
@@ -44,9 +44,7 @@ class Served:
         """Publish batches as a worker does."""
         async with AckedPublisher.open(self.link, max_in_flight=64) as publisher:
             for batch in batches:
-                subject = subjects.host_samples(batch.host)
-                if isinstance(batch, ProcessBatch):
-                    subject = subjects.process_samples(batch.host, batch.process)
+                subject = subjects.samples(batch.host, batch.kind, batch.name)
                 identity = f"{batch.name}-{batch.run}-{batch.slot}-{id(batch)}"
                 await (
                     await publisher.publish(subject, encode(batch), message_id=identity)

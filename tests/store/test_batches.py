@@ -25,6 +25,7 @@ def gpu_batch(**changes: Any) -> GpuBatch:
         "metrics": {"gpu_utilization_percent": [42]},
         "index": 10,
         "uuid": "GPU-1",
+        "model": "H100",
     }
     return GpuBatch(**values | changes)
 
