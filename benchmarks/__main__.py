@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks import (
     bursty,
     discovery,
+    gpu,
     host,
     latency,
     measure,
@@ -28,6 +29,7 @@ if __name__ == "__main__":
             host.measure,
             measure.measure,
             discovery.measure,
+            gpu.measure,
             publish.measure,
             persist.measure,
             rollup.measure,

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
         "ticks",
         "bursty",
         "discovery",
+        "gpu",
         "host",
         "measure",
         "publish",

@@ -57,18 +57,18 @@ class NvmlDevice:
             pace.again()
 
     def _call(self, call: Call, pace: Pace, now: float) -> Values:
-        unknown: Values = dict.fromkeys(call.converts)
-        if all(name in self.not_offered for name in call.converts):
-            return unknown
+        converts = call.converts
+        if self.not_offered and converts.keys() <= self.not_offered.keys():
+            return dict.fromkeys(converts)
         began = time.perf_counter()
         try:
             answer = call.ask(self._nvml, self._handle)
         except self._nvml.NVMLError as exc:
-            self._note(exc, call.name, *call.converts)
-            return unknown
+            self._note(exc, call.name, *converts)
+            return dict.fromkeys(converts)
         finally:
             pace.took(now, time.perf_counter() - began)
-        return {name: convert(answer) for name, convert in call.converts.items()}
+        return {name: convert(answer) for name, convert in converts.items()}
 
     def _note(self, exc: Exception, source: str, *names: str) -> None:
         code = code_of(exc)

@@ -23,8 +23,10 @@ class Pace:
 
     def took(self, now: float, seconds: float) -> None:
         """Note a reading that began at *now* and lasted *seconds*."""
-        wait = min(max(self.every_seconds, seconds / _SHARE), _SECONDS_MAX)
-        self._next = now + max(wait, self.every_seconds) - _EARLY_SECONDS
+        wait = self.every_seconds
+        if seconds > wait * _SHARE:
+            wait = max(wait, min(seconds / _SHARE, _SECONDS_MAX))
+        self._next = now + wait - _EARLY_SECONDS
 
     def again(self) -> None:
         """Make it due now."""
