@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from robometrics.publisher.samplers.gpu import GpuReader
+from robometrics.publisher.samplers.gpu import GpuReader, intel
 from robometrics.publisher.samplers.gpu.amd import parse_dpm
 
 from .conftest import Clock, Trees
@@ -207,8 +207,9 @@ def test_an_intel_that_never_sleeps_is_null(
 
     [device] = GpuReader(trees.root, clock).read([]).devices
 
-    assert device.values["gpu_idle_time_ns"] is None
-    assert device.values["gpu_utilization_percent"] is None
+    found = {name for name, value in device.values.items() if value is not None}
+    assert {"gpu_pcie_generation_level", "gpu_pcie_lane_count"} == found
+    assert {row.metric for row in intel.TABLE} == device.values.keys()
 
 
 def test_a_client_with_two_descriptors_is_counted_once(

@@ -105,9 +105,10 @@ class Intel:
         ]
 
     def _sensors(self) -> Values:
+        unknown: Values = dict.fromkeys(_SENSORS)
         hwmon = self._card.hwmon
         if hwmon is None:
-            return {}
+            return unknown
         energy = read_int(hwmon / "energy1_input")
         limit = read_int(hwmon / "power1_max")
         values: Values = {
@@ -122,13 +123,21 @@ class Intel:
                 metric = _TEMPERATURES.get(label or "")
                 if metric and milli is not None:
                     values[metric] = milli / 1_000
-        return values
+        return unknown | values
 
 
 _TEMPERATURES = {
     "pkg": "gpu_temperature_celsius",
     "vram": "gpu_memory_temperature_celsius",
 }
+"""Label to metric."""
+
+_SENSORS = (
+    "gpu_energy_millijoules_total",
+    "gpu_power_limit_watts",
+    "gpu_fan_rpm",
+    *_TEMPERATURES.values(),
+)
 
 
 def _divided(value: int | None, by: int) -> int | None:

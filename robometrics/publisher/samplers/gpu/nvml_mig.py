@@ -17,8 +17,40 @@ from robometrics.publisher.samplers.gpu.nvml_errors import (
 )
 from robometrics.publisher.samplers.gpu.pace import Pace
 from robometrics.publisher.samplers.gpu.readings import Values
+from robometrics.publisher.samplers.gpu.table import Row
 
 _EVERY_SECONDS = 10.0
+_CUT = "absent: MIG is off"
+
+MIG_TABLE = (
+    Row(
+        "gpu_mig_flag", "nvmlDeviceGetMigMode", "the product has no MIG", _EVERY_SECONDS
+    ),
+    Row(
+        "gpu_mig_instance_count",
+        "nvmlDeviceGetMigDeviceHandleByIndex",
+        _CUT,
+        _EVERY_SECONDS,
+    ),
+    Row(
+        "gpu_memory_used_bytes:gi<G>-ci<C>",
+        "nvmlDeviceGetMemoryInfo of the instance",
+        _CUT,
+        _EVERY_SECONDS,
+    ),
+    Row(
+        "gpu_memory_total_bytes:gi<G>-ci<C>",
+        "nvmlDeviceGetMemoryInfo of the instance",
+        _CUT,
+        _EVERY_SECONDS,
+    ),
+    Row(
+        "gpu_sm_count:gi<G>-ci<C>",
+        "nvmlDeviceGetAttributes_v2 of the instance",
+        _CUT,
+        _EVERY_SECONDS,
+    ),
+)
 
 
 class NvmlMig:

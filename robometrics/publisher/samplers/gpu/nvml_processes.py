@@ -21,6 +21,7 @@ from robometrics.publisher.samplers.gpu.nvml_errors import (
 )
 from robometrics.publisher.samplers.gpu.pace import Pace
 from robometrics.publisher.samplers.gpu.readings import Value, Values, total
+from robometrics.publisher.samplers.gpu.table import Row
 
 MEMORY = "gpu_memory_used_bytes"
 UTILIZATIONS = {
@@ -33,6 +34,20 @@ UTILIZATIONS = {
 
 LISTS = ("Compute", "Graphics", "MPSCompute")
 """``nvmlDeviceGet…RunningProcesses``: a process may be in several of them."""
+
+_NOT_TOLD = "MIG is on, a vGPU, or older than Maxwell"
+
+PROCESS_TABLE = (
+    Row(
+        MEMORY,
+        "nvmlDeviceGet{Compute,Graphics,MPSCompute}RunningProcesses",
+        "WSL; the worker is in a container without the host's /proc",
+    ),
+    *(
+        Row(metric, f"nvmlDeviceGetProcessUtilization, {member}", _NOT_TOLD)
+        for metric, member in UTILIZATIONS.items()
+    ),
+)
 
 _PERCENT_MAX = 100
 _FIRST_LOOK_US = 1_000_000
