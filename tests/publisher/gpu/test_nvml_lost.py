@@ -144,6 +144,7 @@ def test_a_gpu_that_flaps_is_told_once_a_turn_and_tried_ever_less(
 
     assert 1 == len(logged(caplog, "is lost, and tried again"))
     assert driver.calls(0, "nvmlDeviceGetHandleByIndex_v2") < 25
+    assert driver.calls(0, "nvmlDeviceGetUtilizationRates") < 25
 
 
 def test_a_jetson_is_still_measured_when_nvml_raises_what_nobody_foresaw(
