@@ -40,9 +40,10 @@ class Slot(msgspec.Struct):
 class Device:
     """One GPU: its buffer, and who it is."""
 
-    def __init__(self, index: int, uuid: str) -> None:
+    def __init__(self, index: int, uuid: str, model: str = "") -> None:
         self.index = index
         self.uuid = uuid
+        self.model = model
         self.buffer = SlotBuffer()
 
 
@@ -128,7 +129,11 @@ class Packer:
         if isinstance(of, Device):
             subject = subjects.gpu_samples(self._host, of.index)
             batch = schema.GpuBatch(
-                run=self._boot, index=of.index, uuid=of.uuid, **common
+                run=self._boot,
+                index=of.index,
+                uuid=of.uuid[:100],  # see the schema's bounds
+                model=of.model[:200],
+                **common,
             )
             return subject, schema.encode(batch)
         batch = schema.HostBatch(run=self._boot, **common)

@@ -19,6 +19,8 @@ class DeviceReading(Protocol):
     @property
     def uuid(self) -> str: ...
     @property
+    def model(self) -> str: ...
+    @property
     def values(self) -> dict[str, Value]: ...
 
 
@@ -83,7 +85,7 @@ class Surroundings:
     ) -> None:
         device = self._of_index.get(reading.index)
         if device is None or device.uuid != reading.uuid:
-            device = Device(reading.index, reading.uuid)
+            device = Device(reading.index, reading.uuid, reading.model)
             self._of_index[reading.index] = device
         device.buffer.add(offset_ns, reading.values)
         ended.take(device.buffer, device, NS_PER_SECOND)

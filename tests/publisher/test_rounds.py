@@ -26,6 +26,7 @@ class Gpu(NamedTuple):
     index: int
     uuid: str
     values: dict[str, Value]
+    model: str = "H100"
 
 
 class Given:
