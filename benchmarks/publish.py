@@ -52,10 +52,10 @@ class TimedPublisher(AckedPublisher):
         super().__init__(link, max_in_flight)
         self.acked_at: list[float] = []
 
-    async def publish(
+    def publish_now(
         self, subject: str, data: bytes, *, message_id: str
     ) -> asyncio.Future[bool]:
-        future = await super().publish(subject, data, message_id=message_id)
+        future = super().publish_now(subject, data, message_id=message_id)
         future.add_done_callback(lambda _: self.acked_at.append(time.perf_counter()))
         return future
 
