@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from robometrics.cli.services import complain, missing
-from robometrics.cli.text import printable
+from robometrics.cli.text import printable, table
 from robometrics.errors import RoboMetricsError
 from robometrics.settings import WorkerSettings, add_flags, load
 
@@ -44,14 +44,11 @@ def run(options: argparse.Namespace) -> int:
         return complain(exc)
     if not rules:
         return complain(_NO_RULES)
-    rows = [("NAME", "PID", "RULE", "COMMAND")]
+    rows = [("NAME", ">PID", "RULE", "COMMAND")]
     for each in found:
         name = "(beyond the limit)" if each.name is None else printable(each.name)
         rule, command = printable(each.rule), printable(each.command)[:80]
         rows.append((name, str(each.pid), rule, command))
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
-    for name, pid, rule, command in rows:
-        cells = f"{name:<{widths[0]}}  {pid:>{widths[1]}}  {rule:<{widths[2]}}"
-        print(f"{cells}  {command}".rstrip())
+    print(table(rows))
     print(f"{len(found)} of the running processes match")
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from robometrics.cli import text
 from robometrics.cli.control import add_where, ask
 from robometrics.cli.plan import add_plan_flags, plan_of
 from robometrics.cli.run import parse_tags
@@ -79,14 +80,8 @@ def table(reply: Reply) -> str:
             f"nothing is measured on {reply.host} but the host itself; try\n"
             "  robometrics run --name demo -- COMMAND..."
         )
-    rows = [("NAME", "PID", "EVERY", "CPU TIME", "MEMORY", "COMMAND")]
-    rows += [_row(each) for each in reply.watched]
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    return "\n".join(
-        f"{name:<{widths[0]}}  {pid:>{widths[1]}}  {every:>{widths[2]}}  "
-        f"{cpu:>{widths[3]}}  {memory:>{widths[4]}}  {command}".rstrip()
-        for name, pid, every, cpu, memory, command in rows
-    )
+    headers = ("NAME", ">PID", ">EVERY", ">CPU TIME", ">MEMORY", "COMMAND")
+    return text.table([headers, *map(_row, reply.watched)])
 
 
 def _row(watched: Watched) -> tuple[str, str, str, str, str, str]:

@@ -26,11 +26,17 @@ def hexdump(data: bytes) -> list[str]:
 
 
 def table(rows: list[tuple[str, ...]]) -> str:
-    """Return *rows* with their columns aligned to the left."""
+    """Return *rows*, the first of them headers, with their columns aligned.
+
+    A column whose header begins with ``>`` is one of numbers, aligned to the right.
+    """
+    numbers = [header.startswith(">") for header in rows[0]]
+    rows = [tuple(header.removeprefix(">") for header in rows[0]), *rows[1:]]
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(
-            f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)
+            cell.rjust(width) if is_number else cell.ljust(width)
+            for cell, width, is_number in zip(row, widths, numbers, strict=True)
         ).rstrip()
         for row in rows
     )
