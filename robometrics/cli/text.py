@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from robometrics.lib.measure.text import size
 
 __all__ = ["hexdump", "printable", "size", "table"]
@@ -25,7 +27,7 @@ def hexdump(data: bytes) -> list[str]:
     return lines
 
 
-def table(rows: list[tuple[str, ...]]) -> str:
+def table(rows: Sequence[tuple[str, ...]]) -> str:
     """Return *rows*, the first of them headers, with their columns aligned.
 
     A column whose header begins with ``>`` is one of numbers, aligned to the right.
