@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from robometrics.errors import SkipProcessError
 from robometrics.publisher.clock import Clock
@@ -12,6 +14,10 @@ from robometrics.publisher.samplers.host import HostReader
 from robometrics.publisher.series import Value
 from robometrics.publisher.surroundings import DeviceReading
 from robometrics.publisher.watchlist import Target, Watchlist
+from robometrics.schema import NS_PER_SECOND
+
+TREES_PERIOD_NS = NS_PER_SECOND // 10
+TREES_CPU_SHARE = 0.02
 
 
 class Observers:
@@ -26,7 +32,8 @@ class Observers:
             "gpu", self._read_gpus, clock, self._gpu_reader.close
         )
         self._details: Round[None] = Round("details", self._read_details, clock)
-        self._all = (self.host, self.gpus, self._details)
+        self._trees: Round[None] = Round("trees", self._scan_trees, clock)
+        self._all = (self.host, self.gpus, self._details, self._trees)
 
     def start(self) -> None:
         for each in self._all:
@@ -51,14 +58,25 @@ class Observers:
     def _read_details(self) -> None:
         """Read what plans ask for beyond the usual, each process on its own."""
         for target in self._watchlist:
-            tree, detail = target.tree, target.detail
-            try:
-                if tree is not None:
-                    tree.scan()
-                if detail is not None:
+            detail = target.detail
+            if detail is not None:
+                with suppress(SkipProcessError):  # the sampler notices, and says so
                     target.extras.update(detail.read())
-            except SkipProcessError:
-                continue  # the sampler notices, and says so
+
+    def _scan_trees(self) -> None:
+        """Find what has been started, ten times a second as long as that is cheap.
+
+        What a new process used before it was found counts at once. So the later, the
+        higher the peak of a rate that was never there.
+        """
+        trees = [target.tree for target in self._watchlist if target.tree is not None]
+        began_ns = time.thread_time_ns()
+        for tree in trees:
+            tree.scan()
+        spent_ns = time.thread_time_ns() - began_ns
+        self._trees.period_ns = NS_PER_SECOND
+        if trees and spent_ns < TREES_CPU_SHARE * TREES_PERIOD_NS:
+            self._trees.period_ns = TREES_PERIOD_NS
 
     def cpu_time_ns(self) -> dict[str, int]:
         """Return the CPU time of each thread so far, by name."""

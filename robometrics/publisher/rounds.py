@@ -1,4 +1,4 @@
-"""Slow readings, once a second, each kind in a thread of its own beside the ticks.
+"""Slow readings, most once a second, each kind in a thread of its own beside the ticks.
 
 A disk that stalls or a driver that hangs then costs its own readings and nobody else's.
 """
@@ -34,7 +34,7 @@ class Reading(NamedTuple, Generic[T_co]):
 
 
 class Round(threading.Thread, Generic[T]):
-    """Calls *read* once a second; the sampler takes each answer with its slot."""
+    """Calls *read* again and again; the sampler takes each answer with its slot."""
 
     def __init__(
         self,
@@ -47,11 +47,12 @@ class Round(threading.Thread, Generic[T]):
 
         Args:
             name: Of the thread, and in the worker's metrics.
-            read: Called once a second.
+            read: Called once each period, a second unless it sets another.
             clock: The worker's; rounds keep to its seconds.
             close: Called after the last round, in the same thread.
         """
         super().__init__(name=name, daemon=True)
+        self.period_ns = NS_PER_SECOND
         self.rounds = 0
         self.failures = 0
         self.cpu_time_ns = 0
@@ -83,7 +84,7 @@ class Round(threading.Thread, Generic[T]):
             self._close()
 
     def _until_next_ns(self) -> int:
-        return NS_PER_SECOND - (self._clock.now_ns() - PHASE_NS) % NS_PER_SECOND
+        return self.period_ns - (self._clock.now_ns() - PHASE_NS) % self.period_ns
 
     def _round(self) -> None:
         began_ns = self._clock.monotonic_ns()

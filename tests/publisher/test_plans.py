@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from itertools import pairwise
 from pathlib import Path
 
 from servers import NatsServer
@@ -75,3 +78,49 @@ async def test_a_plan_is_followed_and_nothing_else_is_read(
         key for key in keys("plain") if key.startswith(("tree_", "thread_c", "open_"))
     } - {"thread_count"}
     assert {"runqueue_wait_time_ns", "context_switches_total"} <= keys("plain")
+
+
+async def test_a_new_child_is_found_before_it_looks_like_a_peak(
+    nats_server: NatsServer, link: Link, tmp_path: Path, spawn: Spawn
+) -> None:
+    """At a tenth of a second a child found a second late would show ten cores."""
+    settings = settings_for(nats_server.url, tmp_path)
+    collector = Collector(link)
+    launcher = spawn(
+        "import subprocess, sys; input(); "
+        "subprocess.run([sys.executable, '-c', 'while True: pass'])"
+    )
+    async with running(settings):
+        request = client.register_request("p", launcher.pid, plan=Plan(tree=True))
+        assert (await ask(settings, request)).accepted
+        await collect_until(collector, lambda: len(collector.of("p")) >= 2)
+        assert launcher.stdin is not None
+        launcher.stdin.write(b"\n")
+        launcher.stdin.flush()
+        await collect_until(
+            collector,
+            lambda: any(
+                (batch.metrics["tree_cpu_time_ns"][-1] or 0) > 1e9
+                for batch in collector.of("p")
+            ),
+        )
+        [child] = [
+            int(pid)
+            for pid in Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children")
+            .read_text("ascii")
+            .split()
+        ]
+        os.kill(child, signal.SIGKILL)
+    spent = [
+        (batch.slot * 10**9 + offset_ns, value)
+        for batch in sorted(collector.of("p"), key=lambda each: each.slot)
+        for offset_ns, value in zip(
+            batch.offset_ns, batch.metrics["tree_cpu_time_ns"], strict=True
+        )
+        if value is not None
+    ]
+    cores = [
+        (cpu_ns - before_ns) / (at_ns - before_at_ns)
+        for (before_at_ns, before_ns), (at_ns, cpu_ns) in pairwise(spent)
+    ]
+    assert max(cores) < 5

@@ -47,7 +47,6 @@ def end(surroundings: Surroundings, slot: int) -> list[Columns]:
 def test_it_reads_once_a_second_and_again_after_a_failure(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "NS_PER_SECOND", SECOND // 50)
     monkeypatch.setattr(module, "PHASE_NS", 0)
     calls = 0
 
@@ -59,6 +58,7 @@ def test_it_reads_once_a_second_and_again_after_a_failure(
         return calls
 
     thread: Round[int] = Round("odd", read, Clock())
+    thread.period_ns = SECOND // 50
     with caplog.at_level(logging.ERROR):
         thread.start()
         poll_until(lambda: thread.rounds >= 5)
