@@ -49,8 +49,8 @@ T = TypeVar("T")
 DRAIN_SECONDS = 5.0
 RETRY_SECONDS = 10
 GARBAGE_OBJECTS = 100_000
-"""New objects between two looks for cycles: a slot of 1,000 processes has as many, none of
-them in a cycle, and Python's own 700 cost an eighth of all CPU."""
+"""New objects between two looks for cycles: a slot of 1,000 processes has that many, and
+none in a cycle; with Python's own 700 an eighth of all CPU went to looking."""
 
 SWITCH_SECONDS = 0.0005
 """How long a tick waits at most for the interpreter; Python's own 5 ms are five ticks
