@@ -49,7 +49,7 @@ T = TypeVar("T")
 DRAIN_SECONDS = 5.0
 RETRY_SECONDS = 10
 GARBAGE_OBJECTS = 100_000
-"""New objects between two looks for cycles: a slot of 1,000 processes has that many, and
+"""New objects between two looks for cycles. A slot of 1,000 processes has that many,
 none in a cycle; with Python's own 700 an eighth of all CPU went to looking."""
 
 SWITCH_SECONDS = 0.0005
