@@ -53,6 +53,8 @@ async def test_a_burst_is_delivered_like_other_samples_and_ends(
     collector = Collector(link)
     async with running(settings):
         await register(settings, "planner")
+        # A worker begins with the next whole second; the burst is not to lie before.
+        await collect_until(collector, lambda: collector.of("planner"))
         reply = await ask(
             settings,
             BurstRequest(process="planner", interval_ns=5 * MS, duration_ns=SECOND),
