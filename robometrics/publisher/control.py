@@ -61,8 +61,7 @@ class Control:
                 self._outbox.registrations.keep(changed)
                 target.registration = changed
         for target in targets:
-            if target not in self._bursts:
-                self._watchlist.to_its_plan(target)
+            self.to_its_plan(target)
         interval_ns = request.interval_ns or self._watchlist.interval_ns
         log.info("%s: every %d ns", request.process or "all", interval_ns)
         return Reply(accepted=True, host=self._host, interval_ns=interval_ns)
@@ -79,7 +78,9 @@ class Control:
             raise RegistrationRefusedError(
                 f"{request.process} is sampled faster than that already"
             )
-        others = [each for each in self._bursts if each not in targets]
+        others = [
+            each for each in self._bursts if each not in targets and not each.closing
+        ]
         hz = sum(NS_PER_SECOND / each.interval_ns for each in others)
         hz += len(targets) * NS_PER_SECOND / request.interval_ns
         if hz > BURST_HZ_MAX:
@@ -104,6 +105,11 @@ class Control:
             from_ns=now_ns,
             until_ns=now_ns + request.duration_ns,
         )
+
+    def to_its_plan(self, target: Target) -> None:
+        """Sample *target* as its registration has it, once no burst of it goes on."""
+        if target not in self._bursts:
+            self._watchlist.to_its_plan(target)
 
     def close(self) -> None:
         """End all bursts."""

@@ -179,7 +179,8 @@ class Registrar:
         Not earlier: its parent may tell the exit code a moment after the exit.
         """
         if not target.closing:
-            return  # it was registered again meanwhile
+            target.handed_over = False  # it was registered again meanwhile
+            return
         if target.end == "exited":
             self._drop(target.registration)
             if target.exit_code is None:
@@ -237,6 +238,7 @@ class Registrar:
             OutboxError: It could not be written down.
         """
         target, is_new = self._watchlist.add(registration)
+        self._control.to_its_plan(target)
         if is_new:
             with suppress(SkipProcessError):
                 target.first = (self._now_ns(), target.reader.fast()[0])
@@ -244,7 +246,7 @@ class Registrar:
             self._outbox.registrations.keep(registration)
         except OutboxError:
             if is_new:
-                self._watchlist.remove(target)
+                self.release(target)  # with its slot: the sampler may be reading it
             raise
         if is_new:
             self._exits.await_exit(target)

@@ -7,7 +7,11 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from robometrics.errors import RegistrationRefusedError, SkipProcessError
+from robometrics.errors import (
+    ProcessGoneError,
+    RegistrationRefusedError,
+    SkipProcessError,
+)
 from robometrics.publisher.samplers.detail import Detail, wants_detail
 from robometrics.publisher.samplers.process import (
     Fast,
@@ -184,15 +188,19 @@ class Watchlist:
     def add(self, registration: Registration) -> tuple[Target, bool]:
         """Watch a process; return its target and whether it is new.
 
+        One that is known goes on at the interval it has, see ``to_its_plan``.
+
         Raises:
             RegistrationRefusedError: It is gone, not readable, or one too many.
         """
         key = (registration.name, registration.run)
         known = self._targets.get(key)
-        if known is not None and known.final is None:
+        if known is not None:
+            if known.final is not None or known.end == "exited":
+                gone = ProcessGoneError(registration.pid)
+                raise RegistrationRefusedError(str(gone)) from gone
             was_closing = known.closing
             known.reopen(registration)
-            self.to_its_plan(known)
             return known, was_closing
         if len(self._targets) >= self._max_processes:
             raise RegistrationRefusedError(

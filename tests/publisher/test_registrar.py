@@ -1,0 +1,136 @@
+"""What is asked for at a bad moment is done right, or refused; nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from waiting import eventually
+
+from robometrics import runtime
+from robometrics.errors import OutboxError, RegistrationRefusedError
+from robometrics.lib import client
+from robometrics.publisher import control
+from robometrics.publisher.outbox import Outbox
+from robometrics.publisher.registrar import Registrar
+from robometrics.publisher.watchlist import Registration, Watchlist
+from robometrics.requests import BurstRequest, WorkerIdentity, encode_request
+
+from .conftest import Spawn
+
+SECOND = 1_000_000_000
+
+
+class Desk:
+    """A registrar on its own, and the events it emitted."""
+
+    def __init__(self, folder: Path) -> None:
+        self.outbox = Outbox(folder / "outbox.db", max_bytes=1 << 24, host="robot")
+        self.watchlist = Watchlist("robot", 10)
+        self.said: list[str] = []
+        identity = WorkerIdentity(
+            instance="i", machine="m", boot_id="b", pid=1, started_at_ns=0
+        )
+        self.registrar = Registrar(
+            "robot",
+            self.watchlist,
+            self.outbox,
+            identity=identity,
+            now_ns=time.time_ns,
+            emit=self._emit,
+        )
+
+    def _emit(self, kind: str, **_: Any) -> None:
+        self.said.append(kind)
+
+    def burst(self, process: str) -> bool:
+        request = BurstRequest(process=process, interval_ns=SECOND // 100)
+        return self.registrar.answer(encode_request(request)).accepted
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    opened = Desk(tmp_path)
+    yield opened
+    for target in opened.watchlist.snapshot:
+        opened.watchlist.remove(target)
+    opened.outbox.close()
+
+
+def registration(pid: int, name: str = "p") -> Registration:
+    return Registration(
+        name=name,
+        pid=pid,
+        start_ticks=runtime.start_ticks(pid) or 0,
+        boot_id=runtime.boot_id(),
+    )
+
+
+async def test_who_registers_again_while_it_is_handed_over_goes_on(desk: Desk) -> None:
+    target = desk.registrar.admit(registration(os.getpid()))
+    desk.registrar.release(target)
+    desk.registrar.admit(registration(os.getpid()))
+    target.handed_over = True  # by the sampler, which had seen it closing
+    desk.registrar.finish(target)
+    assert (False, False) == (target.closing, target.handed_over)
+    desk.registrar.close()
+
+
+async def test_who_has_ended_and_is_not_waited_for_is_not_measured_twice(
+    desk: Desk, spawn: Spawn
+) -> None:
+    child = spawn("pass")
+    known = registration(child.pid)
+    target = desk.registrar.admit(known)
+    await eventually(lambda: target.end == "exited")
+    with pytest.raises(RegistrationRefusedError, match="process_gone"):
+        desk.registrar.admit(known)
+    assert (target,) == desk.watchlist.snapshot, "its last slot is still to come"
+    assert ["registered"] == desk.said
+    desk.registrar.close()
+
+
+async def test_who_cannot_be_written_down_is_let_go_with_its_slot(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not at once: the sampler may be reading it."""
+
+    def fail(_: Registration) -> None:
+        raise OutboxError("the disk is full")
+
+    monkeypatch.setattr(desk.outbox.registrations, "keep", fail)
+    with pytest.raises(OutboxError):
+        desk.registrar.admit(registration(os.getpid()))
+    [target] = desk.watchlist.snapshot
+    assert target.closing
+    assert target.reader.fast()[0] > 0
+    desk.registrar.close()
+
+
+async def test_a_burst_goes_on_when_its_process_registers_again(desk: Desk) -> None:
+    target = desk.registrar.admit(registration(os.getpid()))
+    assert desk.burst("p")
+    request = encode_request(client.register_request("p", os.getpid()))
+    reply = desk.registrar.answer(request)
+    assert reply.accepted
+    assert SECOND // 100 == target.interval_ns
+    desk.registrar.close()
+
+
+async def test_a_burst_of_a_process_that_ended_keeps_no_other_from_its_own(
+    desk: Desk, spawn: Spawn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "BURST_HZ_MAX", 150)
+    child = spawn("input()")
+    ending = desk.registrar.admit(registration(child.pid, "ending"))
+    desk.registrar.admit(registration(os.getpid(), "other"))
+    assert desk.burst("ending")
+    assert not desk.burst("other")
+    child.kill()
+    await eventually(lambda: ending.closing)
+    assert desk.burst("other")
+    desk.registrar.close()
