@@ -104,7 +104,7 @@ class Batch(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"):
     slot and valid at its last sample. ``None``: could not be read."""
 
     previous: Previous | None = None
-    """``None`` for the first batch of a run or generation."""
+    """``None`` for the first batch of a run, and after a step of the clock."""
 
     @property
     def name(self) -> str:

@@ -189,7 +189,7 @@ class Sampler(threading.Thread):
         if ended.step_ns > 0 and ended.is_dated and now_slot > slot + 1:
             self._gaps.miss("clock", slot + 1, now_slot - 1, 0)
         ended.gaps = self._gaps.take(slot, everything=is_last)
-        if ended.step_ns < 0:
+        if ended.step_ns:
             self._surroundings.forget_previous()
             for target in self._watchlist.snapshot:
                 target.buffer.forget_previous()

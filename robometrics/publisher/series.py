@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from functools import lru_cache
 
 from robometrics import metrics
 from robometrics.schema import NS_PER_SECOND, Previous
+
+log = logging.getLogger(__name__)
 
 _PREVIOUS_MAX_NS = 3600 * NS_PER_SECOND
 
@@ -18,15 +22,18 @@ _TREE = ("tree_cpu_time_ns", "tree_memory_rss_bytes", "tree_process_count")
 _NO_TREE = (None, None, None)
 
 
-class _Counters(dict[str, bool]):
-    """Whether a metric is a counter; each is looked up once."""
-
-    def __missing__(self, key: str) -> bool:
-        found = self[key] = metrics.describe(key).kind == "counter"
-        return found
+_VALUE_MAX = 2**63 - 1
+"""One value beyond would cost the whole batch, see ``schema.Value``."""
 
 
-_is_counter = _Counters()
+@lru_cache(maxsize=8_192)  # names of interfaces and threads come and go for ever
+def _is_counter(key: str) -> bool:
+    return metrics.describe(key).kind == "counter"
+
+
+@lru_cache(maxsize=256)
+def _say_once(name: str) -> None:
+    log.warning("%s: the system tells a number that cannot be; it is left out", name)
 
 
 class SlotBuffer:
@@ -64,7 +71,13 @@ class SlotBuffer:
 
         counters = {}  # of this slot alone: a disk or core may have gone with the last
         for key, column in columns.items():
-            if _is_counter[key] and isinstance(last := column[-1], int):
+            last = column[-1]
+            if last is None:
+                continue
+            if not -_VALUE_MAX <= last <= _VALUE_MAX:  # so is NaN
+                columns[key] = [None] * len(column)
+                _say_once(metrics.split_key(key)[0])
+            elif isinstance(last, int) and _is_counter(key):
                 counters[key] = last
         self._previous = (slot * NS_PER_SECOND + offsets[-1], counters)
         self.offset_ns = []
@@ -76,7 +89,7 @@ class SlotBuffer:
         return columns
 
     def forget_previous(self) -> None:
-        """Break the chain: time stepped back, so no distance is known."""
+        """Break the chain: the clock stepped, so no distance is known."""
         self._previous = None
 
     def _previous_of(self, slot: int) -> Previous | None:

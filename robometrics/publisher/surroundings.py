@@ -91,7 +91,7 @@ class Surroundings:
         ended.take(device.buffer, device, NS_PER_SECOND)
 
     def forget_previous(self) -> None:
-        """Break the chains: time stepped back, so no distance is known."""
+        """Break the chains: the clock stepped, so no distance is known."""
         self._host_buffer.forget_previous()
         for device in self._of_index.values():
             device.buffer.forget_previous()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -170,6 +171,34 @@ def test_a_step_back_publishes_no_slot_twice_in_one_generation() -> None:
     assert first_of_new.previous is None
 
 
+def test_after_a_step_forward_no_distance_is_known() -> None:
+    offset_ns = 0
+
+    def wall_ns() -> int:
+        return time.time_ns() + offset_ns
+
+    bench = Bench(SECOND // 10, Clock(wall_ns=wall_ns))
+    bench.watch(os.getpid())
+    bench.host.start()
+    bench.sampler.start()
+    poll_until(lambda: len(bench.slots) >= 2)
+    offset_ns = 60 * SECOND
+    poll_until(lambda: any(slot.step_ns for slot in bench.slots))
+    count = len(bench.slots)
+    poll_until(lambda: len(bench.slots) > count + 1)
+    bench.host.stop()
+    bench.sampler.stop()
+    bench.sampler.join(5)
+
+    for kind in (ProcessBatch, HostBatch):
+        [(_, after)] = [
+            (before, after)
+            for before, after in pairwise(bench.batches(kind))
+            if after.slot > before.slot + 50
+        ]
+        assert after.previous is None, "else a rate over a minute that nobody lived"
+
+
 def test_the_slot_under_way_is_handed_over_at_the_end() -> None:
     bench = Bench(SECOND // 50)
     bench.watch(os.getpid())
@@ -179,6 +208,25 @@ def test_the_slot_under_way_is_handed_over_at_the_end() -> None:
     bench.sampler.join(5)
     taken = sum(len(batch.offset_ns) for batch in bench.batches())
     assert bench.sampler.ticks == taken
+
+
+@pytest.mark.parametrize("value", [2**64, 2**63, -(2**63) - 1, math.nan, math.inf])
+def test_a_number_no_batch_can_hold_costs_itself_and_no_other(value: Value) -> None:
+    """A kernel's counter that ran below zero, in ns: it stopped the worker."""
+    buffer = SlotBuffer()
+    buffer.add(0, {"cpu_steal_time_ns": value, "cpu_time_ns": 5})
+    buffer.set_singles({"gpu_power_watts": value})
+    _, columns, _ = buffer.take(100)
+    buffer.add(1, {})
+    _, _, previous = buffer.take(101)
+
+    assert {
+        "cpu_steal_time_ns": [None],
+        "cpu_time_ns": [5],
+        "gpu_power_watts": [None],
+    } == columns
+    assert previous is not None
+    assert {"cpu_time_ns": 5} == previous.counters
 
 
 def test_the_sampler_is_a_daemon_that_cannot_hold_up_an_exit() -> None:
