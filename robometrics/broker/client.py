@@ -31,20 +31,25 @@ class LastingClient(Client):
         if self._transport is not None:
             self._transport.close()  # type: ignore[no-untyped-call]
 
-    def send(self, command: bytes, payload_bytes: int) -> None:
+    def send(self, command: bytes, size_bytes: int) -> None:
         """Hand over a publishing command of the protocol, made by the caller.
 
         It is not held back: the caller bounds what is on its way.
 
+        Args:
+            command: With its headers and payload.
+            size_bytes: Of these two together. The server closes the connection of who
+                sends more than it takes.
+
         Raises:
-            nats.errors.Error: The payload is larger than the server takes, or there is
-                no connection.
+            nats.errors.Error: They are larger than the server takes, or there is no
+                connection.
         """
         if self.is_closed or self._flush_queue is None:
             raise ConnectionClosedError
         if not self.is_connected:
             raise OutboundBufferLimitError  # it would wait here, and be sent late
-        if payload_bytes > self._max_payload:
+        if size_bytes > self._max_payload:
             raise MaxPayloadError
         self._pending.append(command)
         self._pending_data_size += len(command)

@@ -99,9 +99,11 @@ class AckedPublisher:
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._count += 1
         key = b"%x" % self._count
-        command = _command(subject, f"{self._prefix}.{key.decode()}", message_id, data)
+        command, size_bytes = _command(
+            subject, f"{self._prefix}.{key.decode()}", message_id, data
+        )
         try:
-            self._link.require_client().send(command, len(data))
+            self._link.require_client().send(command, size_bytes)
         except (*DOWN_ERRORS, RetryLaterError) as exc:
             _fail(future, f"not sent: {exc!r}")
         else:
@@ -145,16 +147,18 @@ class AckedPublisher:
             _fail(future, "no acknowledgement in time")
 
 
-def _command(subject: str, reply: str, message_id: str, data: bytes) -> bytes:
-    """Return the publishing of one message, as the protocol has it.
+def _command(
+    subject: str, reply: str, message_id: str, data: bytes
+) -> tuple[bytes, int]:
+    """Return the publishing of one message, as the protocol has it, and its size.
 
     Subject and id are the caller's own, made of bytes that need no escaping. See
     "HPUB" in NATS's client protocol.
     """
     head = f"NATS/1.0\r\nNats-Msg-Id: {message_id}\r\n\r\n"
-    size = len(head)
-    line = f"HPUB {subject} {reply} {size} {size + len(data)}\r\n{head}"
-    return b"%b%b\r\n" % (line.encode("ascii"), data)
+    size_bytes = len(head) + len(data)
+    line = f"HPUB {subject} {reply} {len(head)} {size_bytes}\r\n{head}"
+    return b"%b%b\r\n" % (line.encode("ascii"), data), size_bytes
 
 
 def _fail(future: asyncio.Future[bool], problem: str) -> None:

@@ -120,8 +120,15 @@ async def test_a_message_too_large_is_refused_and_costs_no_permit(link: Link) ->
             huge = await publisher.publish(SUBJECT, bytes(2 << 20), message_id="h")
             assert "not sent: MaxPayloadError()" == await outcome(huge)
 
+            # Headers count as well: for one byte more the server hangs up for good.
+            edge = await publisher.publish(
+                SUBJECT, bytes((1 << 20) - 8), message_id="edge"
+            )
+            assert "not sent: MaxPayloadError()" == await outcome(edge)
+
         good = await publisher.publish(SUBJECT, b"x", message_id="good")
         assert True is await outcome(good)
+        assert 1 == link.sessions
 
 
 async def test_a_message_no_stream_takes_is_refused(link: Link) -> None:
