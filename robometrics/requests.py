@@ -26,7 +26,8 @@ from robometrics.schema import (
 )
 
 REQUEST_BYTES_MAX = 16 * 1024
-
+REPLY_BYTES_MAX = 8 << 20
+"""For a list of all the processes that a worker may measure."""
 
 INTERVAL_NS_MIN = 1_000_000
 INTERVAL_NS_MAX = 60 * NS_PER_SECOND
@@ -260,7 +261,7 @@ def decode_reply(data: bytes) -> Reply:
     Raises:
         DiscardMessageError: *data* breaks the schema; the message says where.
     """
-    return decode_bounded(_reply_decoder, data, MESSAGE_BYTES_MAX)
+    return decode_bounded(_reply_decoder, data, REPLY_BYTES_MAX)
 
 
 def decode_now(data: bytes) -> Now:

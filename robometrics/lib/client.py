@@ -15,6 +15,7 @@ from robometrics import runtime, subjects
 from robometrics.broker import ask_all, ask_once
 from robometrics.errors import DiscardMessageError, NoWorkerError
 from robometrics.requests import (
+    REPLY_BYTES_MAX,
     AnyRequest,
     Plan,
     RegisterRequest,
@@ -23,7 +24,6 @@ from robometrics.requests import (
     decode_reply,
     encode_request,
 )
-from robometrics.schema import MESSAGE_BYTES_MAX
 from robometrics.settings import ClientSettings
 
 T = TypeVar("T")
@@ -143,7 +143,7 @@ def ask_by_socket(data: bytes, settings: ClientSettings) -> Reply | None:
                 connection.connect(path)
                 connection.sendall(data + b"\n")
                 with connection.makefile("rb") as answer:
-                    return _decoded(answer.readline(MESSAGE_BYTES_MAX))
+                    return _decoded(answer.readline(REPLY_BYTES_MAX))
             except OSError:
                 continue
     return None

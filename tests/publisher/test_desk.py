@@ -17,8 +17,10 @@ from robometrics import runtime, subjects
 from robometrics.broker import Link
 from robometrics.errors import SettingsError
 from robometrics.lib import client
+from robometrics.publisher.desk import listen_on_socket
 from robometrics.publisher.worker import worker
-from robometrics.requests import ListRequest, encode_request
+from robometrics.requests import ListRequest, Reply, Watched, encode_request
+from robometrics.settings import ClientSettings
 
 from .workers import ask, running, settings_for
 
@@ -126,3 +128,29 @@ async def test_a_living_process_cannot_be_declared_ended(
         assert (False, True) == (reply.accepted, "has not ended" in reply.reason)
         watched = (await ask(settings, ListRequest())).watched
         assert ["me"] == [each.process for each in watched]
+
+
+async def test_a_list_of_as_many_as_a_worker_takes_arrives(tmp_path: Path) -> None:
+    watched = [
+        Watched(
+            process=f"process_{number}",
+            pid=number + 1,
+            run=f"0123456789ab-{number}-123456789",
+            command="x" * 200,
+            tags={"team": "navigation"},
+        )
+        for number in range(5_000)
+    ]
+    path = str(tmp_path / "worker.sock")
+
+    def answer(_: bytes, **__: object) -> Reply:
+        return Reply(accepted=True, host="robot", watched=watched)
+
+    async with listen_on_socket(path, answer):
+        reply = await anyio.to_thread.run_sync(
+            client.ask_by_socket,
+            encode_request(ListRequest()),
+            ClientSettings(socket_path=path),
+        )
+    assert reply is not None
+    assert watched == reply.watched
