@@ -84,23 +84,26 @@ def would_measure(settings: WorkerSettings) -> list[Registration]:
         with Reader.open(path) as reader:
             kept = reader.registrations()
     boot = runtime.boot_id()
-    found = {
-        each.pid: each
+    found = [
+        each
         for each in kept
         if each.boot_id == boot and runtime.start_ticks(each.pid) == each.start_ticks
-    }
+    ]
+    registered = {each.pid for each in found}  # each under one name or several
     for match in preview(settings.discover):
         start_ticks = runtime.start_ticks(match.pid)
-        if match.name and match.pid not in found and start_ticks is not None:
-            found[match.pid] = Registration(
-                name=match.name,
-                pid=match.pid,
-                start_ticks=start_ticks,
-                boot_id=boot,
-                plan=match.plan,
-                rule=match.rule,
+        if match.name and match.pid not in registered and start_ticks is not None:
+            found.append(
+                Registration(
+                    name=match.name,
+                    pid=match.pid,
+                    start_ticks=start_ticks,
+                    boot_id=boot,
+                    plan=match.plan,
+                    rule=match.rule,
+                )
             )
-    return sorted(found.values(), key=lambda each: (each.name, each.pid))
+    return sorted(found, key=lambda each: (each.name, each.pid))
 
 
 def measure_cost(

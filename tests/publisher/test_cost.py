@@ -59,13 +59,16 @@ def test_what_is_registered_and_what_rules_find(tmp_path: Path, spawn: Spawn) ->
     outbox = Outbox(tmp_path / "outbox.db", max_bytes=1 << 24, host="robot")
     kept = registration("known", known.pid, Plan(tree=True))
     outbox.registrations.keep(kept)
+    outbox.registrations.keep(registration("also", known.pid))
     outbox.registrations.keep(
         Registration(name="ended", pid=known.pid, start_ticks=1, boot_id="b")
     )
     outbox.close()
     rule = Rule(command="robometrics-dry-run", name="found")
     found = would_measure(settings_for(tmp_path, rule))
-    assert [("found", matched.pid, "found"), ("known", known.pid, "")] == [
-        (each.name, each.pid, each.rule) for each in found
-    ]
-    assert kept == found[1]
+    assert [
+        ("also", known.pid, ""),
+        ("found", matched.pid, "found"),
+        ("known", known.pid, ""),
+    ] == [(each.name, each.pid, each.rule) for each in found]
+    assert kept == found[2]

@@ -62,13 +62,16 @@ class Reader:
             yield cls(db)
 
     def registrations(self) -> list[Registration]:
-        """Return who is registered, oldest first; what is unreadable is left out."""
+        """Return who is registered, oldest first; what is unreadable is left out.
+
+        Raises:
+            OutboxError: The file cannot be read now.
+        """
         found = []
-        for (body,) in self._db.execute(
-            "SELECT body FROM registrations ORDER BY rowid"
-        ):
-            with contextlib.suppress(msgspec.MsgspecError):
-                found.append(msgspec.json.decode(body, type=Registration))
+        with self._watched():
+            for (body,) in self._db.execute(_REGISTERED):
+                with contextlib.suppress(msgspec.MsgspecError):
+                    found.append(msgspec.json.decode(body, type=Registration))
         return found
 
     def span(self) -> tuple[int, int] | None:

@@ -10,6 +10,7 @@ import pytest
 
 from robometrics.errors import OutboxError
 from robometrics.publisher.outbox import Entry, Note, Outbox, opening
+from robometrics.publisher.outbox.reader import Reader
 from robometrics.publisher.watchlist import Registration
 from robometrics.schema import Event, decode_note
 
@@ -242,3 +243,11 @@ def test_durability_says_whether_a_commit_is_synced(
     box = Outbox(tmp_path / "o.db", max_bytes=MIB, durability=durability)
     assert (level,) == box._file.db.execute("PRAGMA synchronous").fetchone()
     box.close()
+
+
+def test_what_is_registered_is_read_as_far_as_the_file_can_be(tmp_path: Path) -> None:
+    filled(tmp_path).close()
+    spoil(tmp_path / "outbox.db", 0, 100)
+    with Reader.open(tmp_path / "outbox.db") as reader:
+        assert [] == reader.registrations()
+        assert reader.is_damaged
