@@ -17,7 +17,11 @@ from waiting import poll_until
 from robometrics import runtime
 from robometrics.errors import ProcessGoneError, TooManyFilesError
 from robometrics.publisher.samplers import descent, tree, tree_member
-from robometrics.publisher.samplers.descent import ChildrenByParent, ChildrenOf
+from robometrics.publisher.samplers.descent import (
+    ChildrenByParent,
+    ChildrenOf,
+    Kin,
+)
 from robometrics.publisher.samplers.tree import ProcessTree
 
 from .conftest import Spawn
@@ -190,6 +194,68 @@ say(used()); hear()""")
 
     assert used == pytest.approx(found.seconds(), abs=TICKS)
     assert used > 0.6
+
+
+def test_a_child_that_is_long_in_being_let_go_is_counted_once(
+    root: Callable[..., Root], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A parent may lose its CPU between charging a child and letting it go."""
+    found = root("""
+child = fork(lambda: (burn(0.2), say(os.getpid(), used()), hear()))
+hear()
+os.waitpid(child, 0)
+say(used()); hear()""")
+    found.go_on()
+    child, used_by_child = found.hear()
+    assert found.look() == 2
+    os.kill(int(child), signal.SIGKILL)
+    poll_until(lambda: found.look() == 1)
+    before = found.seconds()
+
+    def being_let_go(pid: int) -> Kin | None:
+        kin = descent.read_kin(pid)
+        if kin is not None and pid == child:
+            return kin._replace(is_let_go=True)
+        if kin is not None and pid == found.child.pid:
+            reaped_ns = kin.reaped_ns + int(used_by_child * 1e9)
+            return kin._replace(reaped_ns=reaped_ns)
+        return kin
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tree_member, "read_kin", being_let_go)
+        assert [before] * 3 == [
+            pytest.approx(found.seconds(), abs=TICKS) for _ in range(3)
+        ]
+    found.go_on()
+    [used] = found.hear()
+
+    assert used == pytest.approx(found.seconds(), abs=TICKS)
+
+
+def test_what_is_taken_away_while_it_is_read_has_no_account() -> None:
+    """Its parent and its children's time read 0 then, as if it were somebody else's."""
+    stat = b"7 (sh) X 5 7 7 0 -1 0 0 0 0 0 1 2 30 40 20 0 1 0 99 0 0"
+    kin = descent.parse_kin(stat)
+
+    assert kin is not None
+    assert kin.is_let_go
+    assert (5, 99) == (kin.parent_pid, kin.start_ticks)
+    assert kin.reaped_ns == 70 * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+    assert descent.parse_kin(stat.replace(b"20 0 1 0", b"20 0 0 0")) is None
+
+
+def test_a_zombie_that_stays_holds_up_nothing(root: Callable[..., Root]) -> None:
+    found = root("""
+zombie = fork(lambda: burn(0.05))
+os.waitid(os.P_PID, zombie, os.WEXITED | os.WNOWAIT)
+os.waitpid(fork(lambda: burn(0.3)), 0)
+say(used()); hear()""")
+    with found.looking():
+        found.go_on()
+        [used] = found.hear()
+
+    assert used < found.seconds()  # the zombie is in nobody's account yet
+    assert used + 0.05 == pytest.approx(found.seconds(), abs=2 * TICKS)
 
 
 def test_a_fork_storm_is_counted_exactly(root: Callable[..., Root]) -> None:

@@ -29,6 +29,8 @@ class Kin(NamedTuple):
 
     thread_count: int
     start_ticks: int
+    is_let_go: bool = False
+    """Whether it has been waited for: its parent's account may hold it already."""
 
 
 def read_kin(pid: int) -> Kin | None:
@@ -40,14 +42,21 @@ def read_kin(pid: int) -> Kin | None:
     return parse_kin(stat)
 
 
-def parse_kin(stat: bytes) -> Kin:
+def parse_kin(stat: bytes) -> Kin | None:
+    """Return it; ``None`` of a process that is taken away while it is read.
+
+    That has no threads any more, no parent, and no account.
+    """
     fields = runtime.stat_fields(stat)
+    if fields[17] == b"0":
+        return None
     return Kin(
         has_ended=fields[0] in (b"Z", b"X"),
         parent_pid=int(fields[1]),
         reaped_ns=(int(fields[13]) + int(fields[14])) * _NS_PER_TICK,
         thread_count=int(fields[17]),
         start_ticks=int(fields[19]),
+        is_let_go=fields[0] == b"X",
     )
 
 

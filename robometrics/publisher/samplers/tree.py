@@ -16,15 +16,11 @@ import errno
 import logging
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from robometrics.errors import ProcessDeniedError, ProcessGoneError, TooManyFilesError
-from robometrics.publisher.samplers.descent import ChildrenOf, Kin, children_of
-from robometrics.publisher.samplers.tree_account import (
-    ROUNDING_NS,
-    growth,
-    left_over,
-)
+from robometrics.publisher.samplers.descent import ChildrenOf, children_of
+from robometrics.publisher.samplers.tree_account import growth, left_over
 from robometrics.publisher.samplers.tree_member import Member
 
 log = logging.getLogger(__name__)
@@ -139,7 +135,7 @@ class ProcessTree:
             member.parent = there.get(kin.parent_pid)
 
         # A child that goes meanwhile may be in its parent's account already.
-        waiting = _parents_in_doubt(there.values(), kins)
+        waiting = _parents_in_doubt(there.values())
         charges: dict[Member | None, list[Member]] = {}
         for member in gone:
             charges.setdefault(member.parent, []).append(member)
@@ -209,26 +205,17 @@ class ProcessTree:
         self._is_full = True
 
 
-def _parents_in_doubt(
-    members: Iterable[Member], kins: Mapping[Member, Kin]
-) -> set[Member | None]:
+def _parents_in_doubt(members: Iterable[Member]) -> set[Member | None]:
     """Return the parents whose new account may hold a child that is still a member.
 
-    The kernel charges a child to its parent a moment before it lets the child go. So
-    one that has just gone puts it in doubt, and a zombie that may be what the account
-    grew by; the zombie once only, as it may well stay.
+    The kernel marks a child as let go, charges it to its parent, and only then takes it
+    away; between these the parent may lose its CPU. A zombie that nobody waited for is
+    in nobody's account.
     """
     doubtful = set()
     for child in members:
-        if child.is_running():
-            continue
-        parent = child.parent
-        if not child.is_gone:
-            if child.is_suspect or parent is None or parent not in kins:
-                continue
-            grown_ns = kins[parent].reaped_ns - parent.kin.reaped_ns + ROUNDING_NS
-            if grown_ns < child.cpu_ns:
-                continue
-            child.is_suspect = True
-        doubtful.add(parent)
+        if not child.is_running():
+            kin = child.read_kin()
+            if kin is None or kin.is_let_go:
+                doubtful.add(child.parent)
     return doubtful

@@ -17,7 +17,6 @@ class Member:
         "cpu_ns",
         "debt_ns",
         "is_gone",
-        "is_suspect",
         "kin",
         "parent",
         "pid",
@@ -36,7 +35,6 @@ class Member:
         self.cpu_ns = 0
         self.debt_ns = 0
         self.is_gone = False
-        self.is_suspect = False
         self.statm = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
         try:
             kin = read_kin(pid)
