@@ -99,6 +99,18 @@ def test_what_may_hang_or_is_always_full_is_not_chosen(kind: str) -> None:
     assert [] == filesystems.choose([Mount("/dev/x", "/x", kind)])
 
 
+def test_a_disk_under_a_network_filesystem_is_not_asked_for() -> None:
+    """Its path leads to that one, which may hang."""
+    mountinfo = b"""\
+22 22 8:1 / / rw - ext4 /dev/sda1 rw
+40 22 8:2 / /home rw - ext4 /dev/sda2 rw
+41 40 0:50 / /home rw - nfs4 server:/home rw
+"""
+    chosen = filesystems.choose(filesystems.parse(mountinfo))
+
+    assert ["/"] == [mount.path for mount in chosen]
+
+
 def test_a_filesystem_bound_elsewhere_is_chosen_once() -> None:
     mounts = [Mount("/dev/a", path, "ext4") for path in ("/data/x", "/data", "/data/y")]
     assert ["/data"] == [mount.path for mount in filesystems.choose(mounts)]

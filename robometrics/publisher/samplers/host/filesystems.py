@@ -66,15 +66,21 @@ def begin(files: Files) -> Read:
 
 
 def parse(mountinfo: bytes) -> list[Mount]:
-    """Return all mounts, in the kernel's order."""
-    mounts = []
+    """Return all mounts, in the kernel's order, but for those under another one.
+
+    The path of such a one leads to the other, which may be of any kind.
+    """
+    mounts, covered = {}, set()
     for line in mountinfo.decode(errors="surrogateescape").splitlines():
         before, _, after = line.partition(" - ")
-        number, path = before.split(" ")[2], before.split(" ")[4]
+        number, parent, device, _, path = before.split(" ")[:5]
         kind, source = after.split(" ")[:2]
-        device = number if kind == "overlay" else source
-        mounts.append(Mount(device, _unescaped(path), kind))
-    return mounts
+        if kind != "overlay":
+            device = source
+        mounts[number, path] = Mount(device, _unescaped(path), kind)
+        if parent != number:  # as of the very first one
+            covered.add((parent, path))
+    return [mount for place, mount in mounts.items() if place not in covered]
 
 
 def choose(mounts: list[Mount]) -> list[Mount]:
