@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robometrics.publisher.samplers.gpu.engine_time import EngineTime
+from robometrics.publisher.samplers.gpu.engine_time import LEFT_MAX, EngineTime
 from robometrics.publisher.samplers.gpu.fdinfo import Client, parse_fdinfo
 
 SECOND = 1_000_000_000
@@ -136,10 +136,31 @@ def test_what_a_client_used_stays_when_it_closes() -> None:
     times = EngineTime()
     times.add([client(render=500)], 0)
     found = times.add([], SECOND)
-    again = times.add([client(render=20)], 2 * SECOND)
+    other = Client("i915", "0000:00:02.0", "2", {"render": 20})
+    again = times.add([other], 2 * SECOND)
 
     assert (500, 0.0) == (found["gpu_time_ns"], found["gpu_utilization_percent"])
     assert 520 == again["gpu_time_ns"]
+
+
+def test_a_client_that_is_found_again_by_another_descriptor_is_not_counted_anew() -> (
+    None
+):
+    times = EngineTime()
+    times.add([client(render=500)], 0)
+    times.add([], SECOND)
+    found = times.add([client(render=530)], 2 * SECOND)
+
+    assert 530 == found["gpu_time_ns"]
+
+
+def test_of_clients_that_left_only_the_last_are_remembered() -> None:
+    times = EngineTime()
+    for number in range(3 * LEFT_MAX):
+        times.add([Client("i915", id=str(number), engines_ns={"render": 1})], number)
+
+    assert 3 * LEFT_MAX == times.add([], SECOND)["gpu_time_ns"]
+    assert LEFT_MAX == len(times._left)
 
 
 @given(st.lists(st.lists(st.integers(0, 1_000), max_size=3), max_size=20))

@@ -13,6 +13,10 @@ from robometrics.publisher.samplers.gpu.fdinfo import Client
 from robometrics.publisher.samplers.gpu.readings import Values
 from robometrics.subjects import escape
 
+LEFT_MAX = 64
+"""Clients remembered that are not seen any more: a descriptor may close while a copy of
+it has not been found yet. The kernel never gives a number to another client."""
+
 _PERCENT = 100.0
 _NO_CYCLES = MappingProxyType[str, tuple[int, int]]({})
 
@@ -23,6 +27,7 @@ class EngineTime:
     def __init__(self) -> None:
         self._total_ns: dict[str, int] = {}
         self._clients: dict[str, Client] = {}
+        self._left: dict[str, Client] = {}
         self._at_ns: int | None = None
 
     def add(self, clients: Iterable[Client], at_ns: int) -> Values:
@@ -37,10 +42,15 @@ class EngineTime:
         grown: dict[str, int] = {}
         capacities: dict[str, int] = {}
         for client in now.values():
-            before = self._clients.get(client.id)
+            before = self._clients.get(client.id) or self._left.pop(client.id, None)
             for engine, used_ns in _grown(client, before, elapsed_ns).items():
                 grown[engine] = grown.get(engine, 0) + used_ns
             capacities |= client.capacities
+        self._left |= {
+            name: left for name, left in self._clients.items() if name not in now
+        }
+        while len(self._left) > LEFT_MAX:
+            del self._left[next(iter(self._left))]
         self._clients = now
         for engine, used_ns in grown.items():
             self._total_ns[engine] = self._total_ns.get(engine, 0) + used_ns
