@@ -34,6 +34,9 @@ COMPLETE_SECONDS = 10.0
 """After which the connector's word is compared with a list, and what was refused is
 tried again."""
 
+END_SECONDS = 2.0
+"""The most that the end of the worker waits for a round under way."""
+
 CHILDREN_MAX = 50
 """Of one parent, measured at once."""
 
@@ -90,11 +93,13 @@ class Finder(threading.Thread):
         self._poll = select.poll()
 
     def end(self) -> None:
-        """Look no more; returns once the round under way is over."""
+        """Look no more; returns once the round under way is over.
+
+        One that hangs is left behind: the kernel lets nobody read the command line of a
+        process whose memory it cannot lock, be it for a server that does not answer.
+        """
         self._waker.send(b"x")
-        self.join()
-        self._stopping.close()
-        self._waker.close()
+        self.join(END_SECONDS)
 
     def run(self) -> None:
         self._poll.register(self._stopping, select.POLLIN)
@@ -116,6 +121,8 @@ class Finder(threading.Thread):
         finally:
             if self._connector is not None:
                 self._connector.close()
+            self._stopping.close()
+            self._waker.close()
 
     def _connect(self) -> None:
         try:
