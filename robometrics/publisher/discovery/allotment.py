@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from itertools import count
 
 from robometrics.publisher.discovery.matching import Match
 from robometrics.publisher.discovery.template import INSTANCE, LATER_INSTANCE, finish
 
+_NUMBER = re.compile(r"[0-9]{1,9}")
 CHILDREN = "children of "
 """What the label of a child begins with."""
 
@@ -49,7 +51,8 @@ def is_still(match: Match | None, label: str, name: str) -> bool:
     """
     if match is None:
         return label.startswith(CHILDREN)
-    numbers = range(1, match.max_processes + 1)
+    # Any number may have been the lowest free one: others use the name as well.
+    numbers = {1, *map(int, _NUMBER.findall(name))}
     return label == match.label and any(
         name == finish(match.name, number) for number in numbers
     )

@@ -242,7 +242,8 @@ def test_the_first_of_a_childs_name_has_no_number() -> None:
 
 def test_what_was_found_is_the_same_with_its_number_only() -> None:
     assert is_still(match_of("n-\0"), "rule", "n-3")
-    assert not is_still(match_of("n-\0"), "rule", "n-4")
+    assert is_still(match_of("n-\0"), "rule", "n-4"), "others took the lower numbers"
+    assert not is_still(match_of("n-\0"), "rule", "m-3")
     assert not is_still(match_of("n-\0"), "other", "n-1")
     assert not is_still(None, "rule", "n-1")
     assert is_still(None, "children of n", "n.sh")
