@@ -131,7 +131,7 @@ class Registrar:
         for registration, from_slot, reason in unreadable:
             gone = self._is_gone(registration)
             try:
-                if not gone:
+                if not gone and not self._is_watched(registration):
                     self._exits.await_exit(self._watchlist.add(registration)[0])
             except RegistrationRefusedError:
                 if not is_last:
@@ -152,6 +152,11 @@ class Registrar:
 
     def _slot(self) -> int:
         return self._now_ns() // NS_PER_SECOND
+
+    def _is_watched(self, registration: Registration) -> bool:
+        """Tell whether it registered again meanwhile, maybe with another plan."""
+        targets = self._watchlist.of_pid(registration.pid, registration.name)
+        return any(target.run == registration.run for target in targets)
 
     @staticmethod
     def _is_gone(registration: Registration) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from waiting import eventually
 
@@ -18,7 +19,7 @@ from robometrics.publisher import control
 from robometrics.publisher.outbox import Outbox
 from robometrics.publisher.registrar import Registrar
 from robometrics.publisher.watchlist import Registration, Watchlist
-from robometrics.requests import BurstRequest, WorkerIdentity, encode_request
+from robometrics.requests import BurstRequest, Plan, WorkerIdentity, encode_request
 
 from .conftest import Spawn
 
@@ -134,3 +135,22 @@ async def test_a_burst_of_a_process_that_ended_keeps_no_other_from_its_own(
     await eventually(lambda: ending.closing)
     assert desk.burst("other")
     desk.registrar.close()
+
+
+async def test_who_registers_while_it_cannot_be_read_keeps_its_new_plan(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = registration(os.getpid())
+    desk.outbox.registrations.keep(kept)
+    with monkeypatch.context() as patch:
+
+        def refuse(*_: object) -> None:
+            raise RegistrationRefusedError("not now")
+
+        patch.setattr(desk.watchlist, "add", refuse)
+        desk.registrar.restore()
+    changed = msgspec.structs.replace(kept, plan=Plan(interval_ns=SECOND // 4))
+    target = desk.registrar.admit(changed)
+    desk.registrar.retry()
+    assert (changed, SECOND // 4) == (target.registration, target.interval_ns)
+    assert ["registered", "gap"] == desk.said

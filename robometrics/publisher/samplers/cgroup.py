@@ -30,7 +30,8 @@ class Cgroup:
     ) -> None:
         self._directory = directory
         if mounts is None:
-            mounts = parse_mounts(Path("/proc/self/mountinfo").read_text("utf-8"))
+            told = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape")
+            mounts = parse_mounts(told)
         self._mounts = mounts
         self._cgroups = b""
         self._files: list[tuple[Path, Parser]] = []
