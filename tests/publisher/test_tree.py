@@ -459,7 +459,7 @@ def test_without_descriptors_it_goes_on_with_those_it_has(
     found.go_on()
     found.hear()
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise OSError(24, "Too many open files")
 
     with monkeypatch.context() as patch:

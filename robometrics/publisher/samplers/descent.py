@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from robometrics import runtime
+from robometrics.publisher.samplers.proc_directory import read_whole
 
 _NS_PER_TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 _FRESH_SECONDS = 0.5
-_CHUNK_BYTES = 65_536
 
 ChildrenOf = Callable[[int, int], list[int]]
 """Returns the children of a process, given its pid and its number of threads."""
@@ -36,7 +36,7 @@ class Kin(NamedTuple):
 def read_kin(pid: int) -> Kin | None:
     """Return it as it is now, or ``None`` if there is no such process."""
     try:
-        stat = _read(f"/proc/{pid}/stat")
+        stat = read_whole(f"/proc/{pid}/stat")
     except OSError:
         return None
     return parse_kin(stat)
@@ -75,7 +75,7 @@ def children_by_thread(pid: int, thread_count: int) -> list[int]:
     found = b""
     for thread in threads:
         with suppress(OSError):
-            found += _read(f"/proc/{pid}/task/{thread}/children") + b" "
+            found += read_whole(f"/proc/{pid}/task/{thread}/children") + b" "
     return [int(child) for child in found.split()]
 
 
@@ -111,18 +111,6 @@ def _pids() -> Iterator[int]:
     for name in os.listdir("/proc"):  # noqa: PTH208  a tenth of the cost
         if name.isdigit():
             yield int(name)
-
-
-def _read(path: str) -> bytes:
-    """Read a file of ``/proc`` to its end: it comes in pages."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        parts = []
-        while part := os.read(descriptor, _CHUNK_BYTES):
-            parts.append(part)
-        return b"".join(parts)
-    finally:
-        os.close(descriptor)
 
 
 children_of: ChildrenOf = (

@@ -9,11 +9,40 @@ from robometrics import runtime
 from robometrics.errors import (
     ProcessDeniedError,
     ProcessGoneError,
+    SkipProcessError,
     TooManyFilesError,
 )
 
-_FULL = (errno.EMFILE, errno.ENFILE)
 _CHUNK_BYTES = 65_536
+
+
+def opening_error(pid: int, problem: OSError) -> SkipProcessError:
+    """Return what *problem* means, that came of opening a file of process *pid*."""
+    if isinstance(problem, PermissionError):
+        return ProcessDeniedError(pid)
+    if problem.errno in (errno.EMFILE, errno.ENFILE):
+        return TooManyFilesError(pid)
+    return ProcessGoneError(pid)
+
+
+def read_whole(path: str, directory: int | None = None) -> bytes:
+    """Read a file of ``/proc`` to its end: it comes in pages.
+
+    Args:
+        path: Below *directory*, if that is an open one.
+        directory: Its descriptor.
+
+    Raises:
+        OSError: It is gone, was never there, or is not for us.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        parts = []
+        while part := os.read(descriptor, _CHUNK_BYTES):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
 
 
 class ProcDirectory:
@@ -31,12 +60,8 @@ class ProcDirectory:
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
         try:
             self.descriptor: int | None = os.open(f"/proc/{pid}", flags)
-        except PermissionError as exc:
-            raise ProcessDeniedError(pid) from exc
         except OSError as exc:
-            if exc.errno in _FULL:
-                raise TooManyFilesError(pid) from exc
-            raise ProcessGoneError(pid) from exc
+            raise opening_error(pid, exc) from exc
         try:
             stat = self.read("stat")
         except OSError as exc:
@@ -52,15 +77,7 @@ class ProcDirectory:
         Raises:
             OSError: The process is gone, the kernel has no such file, or not for us.
         """
-        flags = os.O_RDONLY | os.O_CLOEXEC
-        descriptor = os.open(name, flags, dir_fd=self.descriptor)
-        try:
-            parts = []
-            while part := os.read(descriptor, _CHUNK_BYTES):
-                parts.append(part)
-            return b"".join(parts)
-        finally:
-            os.close(descriptor)
+        return read_whole(name, self.descriptor)
 
     def list(self, name: str) -> list[str]:
         """Return the names in a folder below it; ``OSError`` as in ``read``."""

@@ -24,13 +24,13 @@ from robometrics.errors import (
     ProcessDeniedError,
     ProcessGoneError,
     SkipProcessError,
-    TooManyFilesError,
 )
+from robometrics.publisher.samplers.proc_directory import opening_error
 from robometrics.publisher.samplers.run_queue import RunQueue
+from robometrics.schema import NS_PER_SECOND
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_NS_PER_SECOND = 1_000_000_000
-NS_PER_TICK = _NS_PER_SECOND // os.sysconf("SC_CLK_TCK")
+NS_PER_TICK = NS_PER_SECOND // os.sysconf("SC_CLK_TCK")
 _GONE = (errno.ESRCH, errno.ENOENT, errno.EINVAL)  # the last: of its CPU clock
 _LINUX: bool = sys.platform == "linux"
 
@@ -110,14 +110,9 @@ class LinuxProcess:
             self._statm = self._open("statm")
             self._stat = self._open("stat")
             stat = os.pread(self._stat, 1024, 0)
-        except PermissionError as exc:
-            self.close()
-            raise ProcessDeniedError(pid) from exc
         except OSError as exc:
             self.close()
-            if exc.errno in (errno.EMFILE, errno.ENFILE):
-                raise TooManyFilesError(pid) from exc
-            raise ProcessGoneError(pid) from exc
+            raise opening_error(pid, exc) from exc
         if int(runtime.stat_fields(stat)[19]) != start_ticks:
             self.close()
             raise ProcessGoneError(pid)
@@ -214,7 +209,7 @@ class PortableProcess:
             raise ProcessGoneError(self.pid) from exc
         except psutil.AccessDenied as exc:
             raise ProcessDeniedError(self.pid) from exc
-        cpu_time_ns = round((times.user + times.system) * _NS_PER_SECOND)
+        cpu_time_ns = round((times.user + times.system) * NS_PER_SECOND)
         return cpu_time_ns, memory.rss or None
 
     def slow(self) -> dict[str, int]:

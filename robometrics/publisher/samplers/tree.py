@@ -18,8 +18,9 @@ import os
 import threading
 from collections.abc import Iterable
 
-from robometrics.errors import ProcessDeniedError, ProcessGoneError, TooManyFilesError
+from robometrics.errors import ProcessGoneError
 from robometrics.publisher.samplers.descent import ChildrenOf, children_of
+from robometrics.publisher.samplers.proc_directory import opening_error
 from robometrics.publisher.samplers.tree_account import growth, left_over
 from robometrics.publisher.samplers.tree_member import Member
 
@@ -65,12 +66,8 @@ class ProcessTree:
         self._is_full = False
         try:
             root = Member(pid, None)
-        except PermissionError as exc:
-            raise ProcessDeniedError(pid) from exc
         except OSError as exc:
-            if exc.errno in _FULL:
-                raise TooManyFilesError(pid) from exc
-            raise ProcessGoneError(pid) from exc
+            raise opening_error(pid, exc) from exc
         self._members = [root]
         if root.kin.start_ticks != start_ticks:
             self.close()

@@ -9,8 +9,8 @@ import psutil
 from robometrics.publisher.samplers.host import cpu, disks, network
 from robometrics.publisher.samplers.host.instances import Counters, key
 from robometrics.publisher.samplers.host.machine import Files, Read, Values
+from robometrics.schema import NS_PER_SECOND
 
-_NS_PER_SECOND = 1_000_000_000
 _VIRTUAL = re.compile(r"(lo|utun|awdl|llw|bridge)\d*|Loopback.*")
 _DISK_METRICS = disks.METRICS[:4]
 
@@ -115,4 +115,4 @@ def begin_battery(_files: Files) -> Read:
 
 
 def _ns(seconds: float) -> int:
-    return round(seconds * _NS_PER_SECOND)
+    return round(seconds * NS_PER_SECOND)

@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 
 from robometrics.publisher.samplers.host.machine import Files, Machine, Read, Values
 from robometrics.publisher.samplers.host.table import PARTS, Part
+from robometrics.schema import NS_PER_SECOND
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 60
 """Until what failed is tried again."""
 
-_NS_PER_SECOND = 1_000_000_000
-_EARLY_NS = _NS_PER_SECOND // 2
+_EARLY_NS = NS_PER_SECOND // 2
 """Calls come about once a second, and the one that is due may come a little early."""
 
 _PERIOD_PER_COST = 20
@@ -73,7 +73,7 @@ class _Scheduled:
         self._wait_ns = (
             0
             if part.period_seconds == 1
-            else part.period_seconds * _NS_PER_SECOND - _EARLY_NS
+            else part.period_seconds * NS_PER_SECOND - _EARLY_NS
         )
         self._files = Files(machine)
         self._read: Read | None = None
@@ -96,7 +96,7 @@ class _Scheduled:
         except Exception as exc:
             self.close()
             self.values = {}
-            self.due_ns = now_ns + RETRY_SECONDS * _NS_PER_SECOND - _EARLY_NS
+            self.due_ns = now_ns + RETRY_SECONDS * NS_PER_SECOND - _EARLY_NS
             self._tell(exc)
 
     def _wait(self, now_ns: int) -> None:
