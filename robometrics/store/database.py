@@ -26,6 +26,7 @@ from robometrics.store.inspection import DatabaseState, inspect_database
 _NAMESPACE_EXISTS = 48
 _CLUSTERED = (
     batches.COLLECTION,
+    batches.BLOCKS,
     tallies.COLLECTION,
     *rollups.COLLECTIONS.values(),
 )

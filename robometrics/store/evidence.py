@@ -7,7 +7,7 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
 
-from robometrics.store import batches, rollups, tallies
+from robometrics.store import batches, blocks, rollups, tallies
 from robometrics.store.audit import Folded, Stored
 from robometrics.store.driver import Database, plain
 from robometrics.store.failures import translated
@@ -29,27 +29,33 @@ class Evidence:
         self, series: Series, start: int, stop: int
     ) -> dict[RunId, Stored]:
         """Return the samples in each slot of ``[start, stop)``, by run."""
-        wanted = {"_id": id_range(series_digest(*series), start, stop)}
+        digest = series_digest(*series)
         group = {
             "_id": {"run": "$run", "generation": "$generation"},
             "at_ms": {"$push": {"$toLong": "$slot"}},
             "counts": {"$push": "$count"},
         }
+        found: dict[RunId, Stored] = {}
         with translated():
+            # A batch may move into a block meanwhile: so the fresh ones come first.
             cursor = self._database[batches.COLLECTION].aggregate(
-                [{"$match": wanted}, {"$group": group}]
+                [{"$match": {"_id": id_range(digest, start, stop)}}, {"$group": group}]
             )
-            return {
-                _run_id(row["_id"]): Stored(
-                    {
-                        int(at_ms) // 1_000: count
-                        for at_ms, count in zip(
-                            row["at_ms"], row["counts"], strict=True
-                        )
-                    }
-                )
-                async for row in cursor
-            }
+            async for row in cursor:
+                samples = found.setdefault(_run_id(row["_id"]), Stored()).samples
+                for at_ms, count in zip(row["at_ms"], row["counts"], strict=True):
+                    samples[int(at_ms) // 1_000] = count
+            hour = start - start % batches.HOUR
+            kept = self._database[batches.BLOCKS].find(
+                {"_id": id_range(digest, hour, stop)},
+                {"run": 1, "generation": 1, "rows": 1},
+            )
+            async for block in kept:
+                samples = found.setdefault(_run_id(block), Stored()).samples
+                for slot, count in blocks.read_counts(block).items():
+                    if start <= slot < stop:
+                        samples[slot] = count
+        return {run: stored for run, stored in found.items() if stored.samples}
 
     async def folded(
         self, series: Series, resolution: str, start: int, stop: int

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from faults.truth import unpacked
+from faults.truth import known_values
 from pymongo.database import Database
 
 WINDOWS = {"rollups_10s": 10, "rollups_1m": 60, "rollups_1h": 3_600}
@@ -30,7 +30,7 @@ def recomputed(batches: Iterable[Document], seconds: int) -> dict[Key, Window]:
         window = windows.setdefault(key, {"count": 0})
         window["count"] += batch["count"]
         for name in (*COUNTERS, *GAUGES):
-            values = unpacked(batch["metrics"].get(name))
+            values = known_values(batch, name)
             if values:
                 _add(window, name, values)
     return windows
