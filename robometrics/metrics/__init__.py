@@ -8,6 +8,7 @@ network interface, one thread); the instance is escaped like a subject token.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from robometrics.metrics import cgroup, gpu, host, process, worker
 from robometrics.metrics.kinds import Derived, Metric, counter, gauge
@@ -35,6 +36,7 @@ def is_key(key: str) -> bool:
     return _KEY.fullmatch(key) is not None
 
 
+@lru_cache(maxsize=16_384)
 def describe(key: str) -> Metric:
     """Return the catalogue's entry for *key*.
 
