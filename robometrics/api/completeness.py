@@ -12,7 +12,7 @@ from litestar.params import QueryParameter
 
 from robometrics.api.fleet import require_host, require_process
 from robometrics.api.gaps import GAPS_READ_MAX, GapRow, gap_rows
-from robometrics.api.grid import TimeText
+from robometrics.api.parameters import TimeText
 from robometrics.api.problems import RESPONSES
 from robometrics.errors import BadRequestError
 from robometrics.schema import NS_PER_SECOND

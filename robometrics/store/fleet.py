@@ -234,6 +234,19 @@ class Fleet:
             found = [_run_row(row) async for row in cursor]
         return {joined(run.host, run.process): run for run in found}
 
+    async def tags_of(
+        self, host: str, process: str, runs: Iterable[str]
+    ) -> dict[str, dict[str, str]]:
+        """Return the tags of each of *runs* that has any."""
+        ids = [joined(host, process, run) for run in runs]
+        with translated():
+            found = self._runs.find({"_id": {"$in": ids}}, {"run": 1, "registered": 1})
+            return {
+                row["run"]: tags
+                async for row in found
+                if (tags := row.get("registered", {}).get("tags"))
+            }
+
 
 def process_key(row: ProcessRow) -> str:
     """Return the key of *row* in the answer of ``runs_of``."""
