@@ -120,6 +120,11 @@ def on_http_error(request: AnyRequest, exc: HTTPException) -> Response[Problem]:
     return _respond(request, exc.status_code, code, detail, errors)
 
 
+def on_deep_body(request: AnyRequest, _: RecursionError) -> Response[Problem]:
+    """Refuse JSON that is nothing but brackets: no code of ours goes that deep."""
+    return _respond(request, 400, "bad_request", "the body is nested too deep")
+
+
 def on_bug(request: AnyRequest, exc: Exception) -> Response[Problem]:
     """Log the traceback here; tell the client no more than that it happened."""
     log.error("%s %s failed", request.method, request.url.path, exc_info=exc)
@@ -129,5 +134,6 @@ def on_bug(request: AnyRequest, exc: Exception) -> Response[Problem]:
 EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
     RoboMetricsError: on_own_error,
     HTTPException: on_http_error,
+    RecursionError: on_deep_body,
     Exception: on_bug,
 }
