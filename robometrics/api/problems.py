@@ -125,6 +125,11 @@ def on_http_error(request: AnyRequest, exc: HTTPException) -> Response[Problem]:
     return _respond(request, exc.status_code, code, detail, errors)
 
 
+def on_deep_body(request: AnyRequest, _: RecursionError) -> Response[Problem]:
+    """Refuse JSON that is nothing but brackets: no code of ours goes that deep."""
+    return _respond(request, 400, "bad_request", "the body is nested too deep")
+
+
 def on_bug(request: AnyRequest, exc: Exception) -> Response[Problem]:
     """Log the traceback here; tell the client no more than that it happened."""
     log.error("%s %s failed", request.method, request.url.path, exc_info=exc)
@@ -139,5 +144,6 @@ EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
     RoboMetricsError: on_own_error,
     ClientGoneError: on_client_gone,
     HTTPException: on_http_error,
+    RecursionError: on_deep_body,
     Exception: on_bug,
 }
