@@ -12,8 +12,8 @@ from litestar.openapi.spec import Example
 from litestar.params import JSONBody, PathParameter, QueryParameter, SkipValidation
 
 from robometrics.api.control import only_json
-from robometrics.api.grid import TimeText
 from robometrics.api.health import Consumers, readiness
+from robometrics.api.parameters import TimeText
 from robometrics.api.pipeline import Gauges
 from robometrics.api.problems import RESPONSES
 from robometrics.api.seed import recent
