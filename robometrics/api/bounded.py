@@ -21,12 +21,12 @@ async def bounded(
     request: Request[Any, Any, Any],
     work: Callable[[], Coroutine[Any, Any, T]],
     *,
-    timeout_seconds: float,
+    timeout_seconds: float | None,
 ) -> T:
     """Return what *work* returns; cancel it when nobody waits for that any more.
 
     Raises:
-        QueryTimeoutError: It took longer than *timeout_seconds*.
+        QueryTimeoutError: It took longer than *timeout_seconds*, if given.
         ClientGoneError: The client has closed the connection.
     """
     working = asyncio.ensure_future(work())

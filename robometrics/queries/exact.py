@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robometrics.errors import BadRequestError
+from robometrics.queries.pieces import rates
 from robometrics.queries.selection import Selected
 from robometrics.queries.span import Span
-from robometrics.schema import NS_PER_SECOND
 from robometrics.store import Series, Store
 from robometrics.store.strips import Ints, Numbers, Samples
 
@@ -63,10 +63,8 @@ async def read_exact(
 def _values(metric: Selected, samples: Samples) -> tuple[Ints, Numbers]:
     if not metric.is_rate:
         return samples.time_ns, samples.values
-    known = samples.has_before & (samples.values >= samples.before)
-    seconds = (samples.time_ns - samples.before_ns)[known] / NS_PER_SECOND
-    rates = (samples.values - samples.before)[known] * metric.scale / seconds
-    return samples.time_ns[known], rates
+    known, values = rates(metric, samples)
+    return samples.time_ns[known], values
 
 
 def _aligned(

@@ -43,15 +43,20 @@ def of_samples(metric: Selected, samples: Samples) -> Pieces:
     """Return a piece for each sample, as long as the interval it was taken at."""
     at_ns, interval_ns = samples.time_ns, samples.interval_ns
     if metric.is_rate:
-        # A counter that ran backwards was reset: no rate there.
-        known = samples.has_before & (samples.values >= samples.before)
+        known, mean = rates(metric, samples)
         at_ns, interval_ns = at_ns[known], interval_ns[known]
-        seconds = (samples.time_ns - samples.before_ns)[known] / NS_PER_SECOND
-        mean = (samples.values - samples.before)[known] * metric.scale / seconds
     else:
         mean = samples.values.astype(np.float64)
     weight = interval_ns / NS_PER_SECOND
     return Pieces(at_ns, mean * weight, weight, mean, mean)
+
+
+def rates(metric: Selected, samples: Samples) -> tuple[NDArray[np.bool_], Floats]:
+    """Return at which samples the rate of a counter is known, and what it is there."""
+    # A counter that ran backwards was reset: no rate there.
+    known = samples.has_before & (samples.values >= samples.before)
+    seconds = (samples.time_ns - samples.before_ns)[known] / NS_PER_SECOND
+    return known, (samples.values - samples.before)[known] * metric.scale / seconds
 
 
 def of_windows(metric: Selected, run: RunWindows, seconds: int) -> Pieces | None:

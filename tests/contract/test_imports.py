@@ -35,7 +35,8 @@ MAY_IMPORT = {
     "publisher": {"contract", "broker", "service"},
     "consumers": {"contract", "broker", "store", "service"},
     "queries": {"contract", "store"},
-    "api": {"contract", "broker", "store", "queries", "service", "viz"},
+    "tables": {"contract", "store", "queries"},
+    "api": {"contract", "broker", "store", "queries", "tables", "service", "viz"},
     "embedded": {
         *("contract", "service", "broker", "store"),
         *("publisher", "consumers", "api"),
@@ -59,10 +60,16 @@ OWNERS = {
     "uvicorn": {"api"},
     "prometheus_client": {"api"},
     "rich": {"cli"},
+    "pyarrow": {"tables", "lib"},
+    "polars": {"lib"},
+    "pandas": {"lib"},
 }
 ONE_MODULE = {"motor": "store.driver"}
 CONTRACT_LIBRARIES = {"msgspec", "tomli", "robometrics", *sys.stdlib_module_names}
 LAZY = {
+    "tables.stream": ("robometrics.tables.encoding", "robometrics.tables.rows"),
+    "api.export": ("robometrics.tables.encoding", "robometrics.tables.rows"),
+    "lib.query": ("pyarrow", "polars", "pandas"),
     "": ("robometrics", "typing"),
     "lib.register": ("msgspec", "nats", "robometrics"),
     "lib.measure.gpu": ("pynvml",),
