@@ -1,4 +1,4 @@
-"""How an export goes, on standard error: a bar on a terminal, else now and then a line."""
+"""How an export goes, on standard error: a bar on a terminal, else some lines."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from robometrics.tables.patience import patiently
 COLUMNS_MAX = 2_000
 _POINTS_MAX = 1_000_000
 _AT_ONCE = 4
-_PART_SECONDS = 30 * 86_400
+_PART_SECONDS = 7 * 86_400
 
 
 class Measured(msgspec.Struct, frozen=True):
