@@ -149,6 +149,10 @@ def _output(name: str) -> Iterator[BinaryIO]:
         sys.stdout.buffer.flush()
         return
     path = Path(name)
+    if path.exists() and not path.is_file():  # a pipe, /dev/null
+        with path.open("wb") as file:
+            yield file
+        return
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with draft.open("wb") as file:

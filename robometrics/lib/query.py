@@ -46,7 +46,7 @@ class Table:
         try:
             import pyarrow as pa  # noqa: PLC0415
         except ModuleNotFoundError as exc:
-            raise _missing("pyarrow", "robometrics[query]") from exc
+            raise _missing("pyarrow", "'robometrics[query]'") from exc
         return pa.ipc.open_stream(self.data).read_all().unify_dictionaries()
 
     def polars(self) -> pl.DataFrame:
@@ -73,7 +73,7 @@ class Table:
         try:
             import pandas as pd  # noqa: PLC0415
         except ModuleNotFoundError as exc:
-            raise _missing("pandas", "pandas 'robometrics[query]'") from exc
+            raise _missing("pandas", "pandas") from exc
         kinds = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype()}
         return table.to_pandas(types_mapper=kinds.get)
 
