@@ -112,7 +112,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         settings = load(ReaderSettings, vars(options))
         opened = fetched(settings.api_url, asked(options), wanted)
-        with opened as pieces, _output(options.output) as file, shown() as progress:
+        with shown() as progress, opened as pieces, _output(options.output) as file:
             for piece in pieces:
                 file.write(piece)
                 progress.add(len(piece))

@@ -1,4 +1,4 @@
-"""How an export goes, on standard error: a bar on a terminal, else some lines."""
+"""How an export goes, on standard error: moving on a terminal, else line by line."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ LINE_SECONDS = 5.0
 class Shown:
     """What has come so far."""
 
-    def __init__(self, draw: Callable[[int], None] | None = None) -> None:
+    def __init__(self, draw: Callable[[str], object] | None = None) -> None:
         self.received_bytes = 0
-        self._began = time.monotonic()
+        self._began = self._said = time.monotonic()
         self._draw = draw
-        self._said = self._began
 
     def __str__(self) -> str:
         seconds = time.monotonic() - self._began
@@ -31,7 +30,7 @@ class Shown:
         """Show that *count* bytes more have come."""
         self.received_bytes += count
         if self._draw is not None:
-            self._draw(self.received_bytes)
+            self._draw(str(self))
         elif time.monotonic() - self._said > LINE_SECONDS:
             self._said = time.monotonic()
             print(self, file=sys.stderr, flush=True)
@@ -42,26 +41,12 @@ def shown() -> Iterator[Shown]:
     """Yield what shows the progress."""
     try:
         from rich.console import Console  # noqa: PLC0415  the client has no rich
-        from rich.progress import (  # noqa: PLC0415
-            DownloadColumn,
-            Progress,
-            SpinnerColumn,
-            TimeElapsedColumn,
-            TransferSpeedColumn,
-        )
     except ModuleNotFoundError:
         yield Shown()
         return
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         yield Shown()
         return
-    columns = (
-        SpinnerColumn(),
-        DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=None)
-        yield Shown(lambda received: progress.update(task, completed=received))
+    with console.status("waiting for the server") as status:
+        yield Shown(status.update)

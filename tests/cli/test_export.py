@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -12,10 +13,12 @@ from typing import Any
 import anyio
 import polars as pl
 import pytest
+from anyio.abc import SocketAttribute, SocketStream
 from builders import SLOT, process_batch
 from histories import HOUR, keep
 from servers import MongoServer, free_port
 from sites import answering
+from waiting import eventually
 
 from robometrics.cli.main import main
 from robometrics.settings import ServerSettings
@@ -147,6 +150,29 @@ async def test_a_database_that_dies_leaves_no_file_and_says_so(
         code, _, said = await run("--url", url, *span, "-o", str(file))
         assert 0 == code, said
     assert 12 * HOUR * 10 + 1 == len(file.read_bytes().splitlines())
+
+
+async def test_ctrl_c_leaves_no_file(tmp_path: Path) -> None:
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.extra(SocketAttribute.local_port)  # noqa: S610
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    async def begin(client: SocketStream) -> None:
+        async with client:
+            await client.send(head + b"10000\r\n" + bytes(1 << 16))
+            await anyio.sleep_forever()
+
+    command = [sys.executable, "-m", "robometrics", "export", "--host", "robot"]
+    command += ["--url", f"http://127.0.0.1:{port}", "-o", str(tmp_path / "out.csv")]
+    async with listener, anyio.create_task_group() as tg:
+        tg.start_soon(listener.serve, begin)
+        async with await anyio.open_process(command) as process:
+            await eventually(lambda: [*tmp_path.glob(".out.csv.*.part")])
+            process.send_signal(signal.SIGINT)
+            assert 130 == await process.wait()
+        tg.cancel_scope.cancel()
+
+    assert [] == list(tmp_path.glob("*out*"))
 
 
 async def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -221,6 +221,9 @@ def test_the_driver_is_chosen_in_exactly_one_module() -> None:
         ("pytest_plugin.a", "from robometrics import cli", "imports point down only"),
         ("schema", "from robometrics.lib import measure", "imports point down only"),
         ("cli.server", "import uvicorn", "only {'api'} may"),
+        ("queries.exact", "import pyarrow", "may"),
+        ("lib.query", "import polars", "only inside a function"),
+        ("tables.rows", "from robometrics.api import app", "imports point down only"),
         ("publisher.desk", "from litestar import get", "only {'api'} may"),
         ("publisher.desk", "import robometrics.api.hub", "imports point down only"),
         ("api.hub", "from robometrics.consumers import x", "imports point down only"),
@@ -295,6 +298,9 @@ def test_what_the_design_allows_is_let_pass(
         ("robometrics.settings", ("nats", "anyio", "psutil", "motor", "bson")),
         ("robometrics.broker", ("psutil", "motor", "bson", "litestar")),
         ("robometrics.cli.main", ("psutil", "motor", "bson", "litestar")),
+        ("robometrics.cli.export", ("rich", "pyarrow", "robometrics.lib.query")),
+        ("robometrics.api.app", ("pyarrow", "pandas", "polars")),
+        ("robometrics.lib.query", ("pyarrow", "pandas", "polars", "anyio")),
     ],
 )
 def test_importing_a_module_does_not_pull_in_what_it_need_not(
