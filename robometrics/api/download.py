@@ -13,6 +13,7 @@ from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
 from litestar.types import Receive, Send
 
+from robometrics.api.bounded import gone
 from robometrics.errors import RoboMetricsError
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class _Sending(ASGIStreamingResponse):
     async def send_body(self, send: Send, receive: Receive) -> None:
         """Send all of it; stop at once when the client has gone."""
         async with aclosing(self.iterator), anyio.create_task_group() as tg:
-            tg.start_soon(self._listen_for_disconnect, tg.cancel_scope, receive)
+            tg.start_soon(_cancel_when_gone, receive, tg.cancel_scope)
             try:
                 await self._send_pieces(send)
             except RoboMetricsError as exc:
@@ -59,3 +60,8 @@ class _Sending(ASGIStreamingResponse):
                     {"type": "http.response.body", "body": piece, "more_body": True}
                 )
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:
+    await gone(receive)
+    scope.cancel()

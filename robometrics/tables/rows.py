@@ -22,6 +22,7 @@ from robometrics.tables.settling import Measured
 TEXT = pa.dictionary(pa.int32(), pa.string())
 TIME = pa.timestamp("ns", "UTC")
 _STEP = ("mean", "min", "max")
+_LABELS = ("host", "kind", "process", "gpu", "run", "generation", "time")
 _EXACT_MAX = 2.0**53
 
 
@@ -33,11 +34,10 @@ class Wide:
     ) -> None:
         """Settle the schema; *query* is noted in it."""
         self._measured = measured
-        # No name of a metric has a dot.
         suffixes = ("",) if asked.is_raw else tuple(f".{name}" for name in _STEP)
         fields = [
             pa.field(
-                each.selected.name + suffix,
+                _column(each.selected.name) + suffix,
                 pa.int64() if each.is_integer else pa.float64(),
                 metadata={"unit": each.selected.unit, "kind": _kind(each.selected)},
             )
@@ -92,6 +92,11 @@ class Long:
         whole = pa.Table.from_batches(parts, self.schema).combine_chunks()
         [batch] = whole.to_batches() or [_empty(self.schema)]
         return batch
+
+
+def _column(name: str) -> str:
+    """Return what the column of a metric is called; no name of a metric has a dot."""
+    return f"metric.{name}" if name in _LABELS else name
 
 
 def _schema(asked: Asked, fields: Sequence[pa.Field], query: str) -> pa.Schema:

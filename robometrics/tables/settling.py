@@ -94,8 +94,9 @@ def _is_integer(metric: Selected, found: dict[str, Numbers]) -> bool:
 async def _keys(store: Store, asked: Asked, series: Series) -> dict[str, Numbers]:
     """Return what *series* has, a part of its time after the other."""
     found: dict[str, Numbers] = {}
-    if not asked.is_raw and asked.selected is not None:
-        return found
+    named = asked.selected
+    if named is not None and (not asked.is_raw or all(each.is_rate for each in named)):
+        return found  # all of them are of floats
     source = "raw" if asked.is_raw else asked.plan.source
     first, last = asked.span.slots()
     for start in range(first - first % HOUR, last, _PART_SECONDS):

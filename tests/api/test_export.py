@@ -20,6 +20,7 @@ from builders import gpu_batch, host_batch, process_batch
 from histories import HOUR, keep
 from waiting import eventually
 
+from robometrics.api import download
 from robometrics.api.export import Exports
 from robometrics.schema import NS_PER_SECOND, AnyBatch, Previous
 from robometrics.store import Series, Store
@@ -551,6 +552,18 @@ async def test_more_columns_than_a_table_can_have_are_refused(
     assert 7 * 300 * 2 == long.num_rows
 
 
+async def test_a_metric_that_is_called_like_a_label_is_told_apart(
+    served: Served, start: int, wanted: str
+) -> None:
+    metrics = {"time": [1, 2], "host": [3, 4], "time:a": [5, 6]}
+    await served.keep(process_batch(slot=start, metrics=metrics))
+
+    table = await export(served, format=wanted, **{"from": start, "to": start + 1})
+
+    assert ["metric.host", "metric.time", "time:a"] == table.column_names[7:]
+    assert [1, 2] == table["metric.time"].to_pylist()
+
+
 @pytest.fixture
 async def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Count the hours that are read."""
@@ -599,3 +612,23 @@ async def test_a_client_that_goes_ends_the_work_and_makes_room_for_the_next(
     assert await answers(200)
     assert len(counted) <= read_until_then + 1
     assert len(counted) < hours
+
+
+async def test_a_client_that_takes_nothing_is_given_up(
+    served: Served, start: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Exports, "at_once_max", 1)
+    monkeypatch.setattr(download, "STALL_SECONDS", 0.2)
+    first = start - 24 * HOUR
+    await keep(served.store, PLANNER, first, hours=24, hz=10)
+    query = {"host": "robot", "process": "planner", "from": first, "to": start}
+
+    async def has_room() -> bool:
+        params = query | {"from": start - 1}
+        answer = await served.http.get("/api/v1/export", params=params)
+        return answer.is_success
+
+    async with served.http.stream("GET", "/api/v1/export", params=query) as answer:
+        await eventually(has_room)
+        with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+            await answer.aread()

@@ -8,12 +8,14 @@ import pyarrow as pa
 import pytest
 from builders import process_batch
 from histories import HOUR, keep, strip_of
+from servers import MongoServer
 
-from robometrics.errors import RetryLaterError
+from robometrics.errors import QueryTimeoutError, RetryLaterError
 from robometrics.queries.span import Span
 from robometrics.schema import NS_PER_SECOND
-from robometrics.store import Series, Store
+from robometrics.store import Series, Store, open_store
 from robometrics.store.batch_documents import RunStrip
+from robometrics.tables import patience
 from robometrics.tables.asked import Asked, Format
 from robometrics.tables.reading import _samples
 from robometrics.tables.rows import Wide
@@ -89,3 +91,25 @@ async def test_what_is_not_known_yet_is_settled_by_the_catalogue(store: Store) -
     assert [Measured(selected[0], True), Measured(selected[1], False)] == await settle(
         store, wanted
     )
+
+
+async def test_a_database_that_hangs_is_waited_for_step_by_step(
+    mongo_server: MongoServer, database_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the whole takes: each step has its own time."""
+    monkeypatch.setattr(patience, "STEP_SECONDS", 3.0)
+    async with open_store(mongo_server.url, database_name) as store:
+        await store.prepare()
+        await keep(store, PLANNER, START, hours=12, hz=10)
+        pieces = stream(store, asked(START, START + 12 * HOUR), "csv", "iso", "")
+        assert await anext(pieces)
+        mongo_server.freeze()
+        try:
+            with pytest.raises(QueryTimeoutError, match="nothing within 3 s"):
+                async for _ in pieces:
+                    pass
+        finally:
+            mongo_server.thaw()
+        whole = stream(store, asked(START, START + 12 * HOUR), "csv", "iso", "")
+        lines = sum([piece.count(b"\n") async for piece in whole])
+    assert 12 * HOUR * 10 + 1 == lines
