@@ -26,7 +26,7 @@ class Shape(Protocol):
 
     schema: pa.Schema
 
-    def batch(self, portion: Portion) -> pa.RecordBatch: ...
+    def batches(self, portion: Portion) -> Iterator[pa.RecordBatch]: ...
 
 
 class Encoder:
@@ -51,8 +51,7 @@ class Encoder:
 
     def add(self, found: Iterable[Portion]) -> Iterator[bytes]:
         """Write *found*; yield what of the file is ready."""
-        for portion in found:
-            batch = self._shape.batch(portion)
+        for batch in (each for some in found for each in self._shape.batches(some)):
             start = 0
             while start < batch.num_rows:
                 part = batch.slice(start, self._rows_max - self._rows)

@@ -6,7 +6,7 @@ A wide table has a column for each metric, a long one a row for each value.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,8 +47,8 @@ class Wide:
         self._suffixes = suffixes
         self.schema = _schema(asked, fields, query)
 
-    def batch(self, portion: Portion) -> pa.RecordBatch:
-        """Return *portion* as rows.
+    def batches(self, portion: Portion) -> Iterator[pa.RecordBatch]:
+        """Yield *portion* as rows.
 
         Raises:
             RetryLaterError: Late samples have changed what a metric is made of.
@@ -62,7 +62,7 @@ class Wide:
             else:
                 columns += [_numbers(one, each) for one in cells]
         labels = _labels(portion, portion.time_ns)
-        return pa.record_batch([*labels, *columns], schema=self.schema)
+        yield pa.record_batch([*labels, *columns], schema=self.schema)
 
 
 class Long:
@@ -78,20 +78,15 @@ class Long:
             fields += [pa.field(name, pa.float64()) for name in _STEP]
         self.schema = _schema(asked, fields, query)
 
-    def batch(self, portion: Portion) -> pa.RecordBatch:
-        """Return *portion* as rows, metric by metric."""
-        names: list[pa.Array] = []
-        parts: list[pa.RecordBatch] = []
+    def batches(self, portion: Portion) -> Iterator[pa.RecordBatch]:
+        """Yield *portion* as rows, metric by metric."""
         for metric, cells in portion.metrics.items():
             there = cells[0].there
             time_ns = portion.time_ns[there]
-            names = [_text(metric.name, len(time_ns)), _text(metric.unit, len(time_ns))]
+            texts = [_text(metric.name, len(time_ns)), _text(metric.unit, len(time_ns))]
             chosen = [Cells(each.values[there], each.there[there]) for each in cells]
-            columns = [*_labels(portion, time_ns), *names, *_values(chosen)]
-            parts.append(pa.record_batch(columns, schema=self.schema))
-        whole = pa.Table.from_batches(parts, self.schema).combine_chunks()
-        [batch] = whole.to_batches() or [_empty(self.schema)]
-        return batch
+            columns = [*_labels(portion, time_ns), *texts, *_values(chosen)]
+            yield pa.record_batch(columns, schema=self.schema)
 
 
 def _column(name: str) -> str:
@@ -156,10 +151,6 @@ def _values(cells: Sequence[Cells]) -> list[pa.Array]:
     if only.values.dtype == np.int64:
         return [value, pa.array(only.values)]
     return [value, pa.nulls(len(value), pa.int64())]
-
-
-def _empty(schema: pa.Schema) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pylist([], schema=schema)
 
 
 def _kind(metric: Selected) -> str:

@@ -74,11 +74,11 @@ async def test_late_samples_that_fit_into_no_column_end_it_with_an_error(
     [portion] = _samples(wanted.span, PLANNER, hour, chosen)
 
     with pytest.raises(RetryLaterError, match="memory_rss_bytes"):
-        Wide(wanted, measured).batch(portion)
+        list(Wide(wanted, measured).batches(portion))
 
     late.columns["memory_rss_bytes"].values[:] = 7.0
     [portion] = _samples(wanted.span, PLANNER, hour, chosen)
-    batch = Wide(wanted, measured).batch(portion)
+    [batch] = Wide(wanted, measured).batches(portion)
     assert {7} == set(batch["memory_rss_bytes"].to_pylist())
 
 
