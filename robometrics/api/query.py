@@ -19,9 +19,9 @@ from robometrics.api.answers import Answer
 from robometrics.api.bounded import bounded
 from robometrics.api.problems import RESPONSES
 from robometrics.api.question import Question, body, parts
+from robometrics.query import ranking
 from robometrics.query.groups import check_labels
 from robometrics.query.matching import Wanted, match
-from robometrics.query.ranking import top
 from robometrics.query.selection import select
 from robometrics.query.span import parse_span
 from robometrics.store import Store
@@ -116,10 +116,9 @@ class QueryController(Controller):
             Literal["sum", "mean", "min", "max"],
             QueryParameter(description="what the series of a group become"),
         ] = "sum",
-        top_: Annotated[
+        top: Annotated[
             int | None,
             QueryParameter(
-                name="top",
                 ge=1,
                 le=100,
                 description="only so many series, those with the most of the first "
@@ -142,9 +141,9 @@ class QueryController(Controller):
 
         async def begin() -> tuple[Question, AsyncIterator[bytes], bytes]:
             found = await match(store, wanted)
-            if top_ is not None:
-                found = await top(
-                    store, found, selected[0], span, count=top_, by=top_by
+            if top is not None:
+                found = await ranking.top(
+                    store, found, selected[0], span, count=top, by=top_by
                 )
             question = Question(
                 store=store,
