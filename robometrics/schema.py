@@ -28,6 +28,9 @@ _FLOAT_MAX = 1e280  # so that no sum or rate per second of them overflows; nor i
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 Text = Annotated[str, msgspec.Meta(max_length=1_000)]
 RunId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-z-]{1,64}\Z")]
+REPORTED = "reported-"
+"""Begins the runs of readings that were posted over HTTP, see ``is_reported``."""
+
 EventId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-z-]{1,64}\Z")]
 BootId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f-]{1,64}\Z")]
 Pid = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
@@ -53,6 +56,24 @@ Tags = Annotated[
     ],
     msgspec.Meta(max_length=16),
 ]
+Facts = Annotated[
+    dict[
+        Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,62}\Z")],
+        Annotated[str, msgspec.Meta(max_length=200)]
+        | Annotated[int, msgspec.Meta(**_INT64)]
+        | Annotated[float, msgspec.Meta(ge=-_FLOAT_MAX, le=_FLOAT_MAX)],
+    ],
+    msgspec.Meta(max_length=32),
+]
+
+
+def is_reported(run: str) -> bool:
+    """Tell whether the readings of *run* were posted over HTTP.
+
+    No worker of ours took them: nobody counts them in tallies, and nobody says what
+    of them is missing.
+    """
+    return run.startswith(REPORTED)
 
 
 class Previous(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +109,8 @@ class Batch(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"):
     """Incarnation: of a process, boot id + pid + kernel start time; else boot id."""
 
     generation: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0
-    """Counts the backward steps of the host's wall clock."""
+    """Counts the backward steps of the host's wall clock; of what was posted over HTTP,
+    the readings of one second."""
 
     slot: Slot
     """The second that all samples lie in, since the Unix epoch."""
@@ -217,6 +239,9 @@ class Event(msgspec.Struct, kw_only=True, omit_defaults=True, tag="event"):
 
     missing_samples: Count | None = None
     """Samples known to be missing in batches that are there, of a ``gap``."""
+
+    facts: Facts | None = None
+    """What the machine is, of a ``worker_started``: names with units, and values."""
 
 
 Cause = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z_]{0,31}\Z")]

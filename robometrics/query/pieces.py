@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from robometrics.query.selection import Selected
 from robometrics.schema import NS_PER_SECOND
+from robometrics.store import MetricWindows, RunWindows
 from robometrics.store.strips import Ints, Samples
-from robometrics.store.windows import Windows
 
 Floats = NDArray[np.float64]
 
@@ -28,52 +28,62 @@ class Pieces(NamedTuple):
     low: Floats
     high: Floats
 
+    def at(self, rows: slice | NDArray[np.bool_]) -> Pieces:
+        """Return only *rows*."""
+        return Pieces(
+            self.at_ns[rows],
+            self.amount[rows],
+            self.weight[rows],
+            self.low[rows],
+            self.high[rows],
+        )
+
 
 def of_samples(metric: Selected, samples: Samples) -> Pieces:
     """Return a piece for each sample, as long as the interval it was taken at."""
-    at_ns, values, interval_ns = samples.time_ns, samples.values, samples.interval_ns
+    at_ns, interval_ns = samples.time_ns, samples.interval_ns
     if metric.is_rate:
         # A counter that ran backwards was reset: no rate there.
-        known = samples.has_before & (values >= samples.before)
+        known = samples.has_before & (samples.values >= samples.before)
         at_ns, interval_ns = at_ns[known], interval_ns[known]
-        steps = (values - samples.before)[known].astype(np.float64)
         seconds = (samples.time_ns - samples.before_ns)[known] / NS_PER_SECOND
-        mean = steps * metric.scale / seconds
+        mean = (samples.values - samples.before)[known] * metric.scale / seconds
     else:
-        mean = values.astype(np.float64)
+        mean = samples.values.astype(np.float64)
     weight = interval_ns / NS_PER_SECOND
     return Pieces(at_ns, mean * weight, weight, mean, mean)
 
 
-def of_windows(metric: Selected, windows: Windows) -> Pieces:
-    """Return a piece for each window, but those in which a rate is not known."""
-    low, high = windows.low, windows.high
-    if metric.is_counter:
-        amount, weight = _increase(metric, windows)
-    else:
-        interval = windows.interval_ns / NS_PER_SECOND
-        amount, weight = windows.total * interval, windows.count * interval
+def of_windows(metric: Selected, run: RunWindows, seconds: int) -> Pieces | None:
+    """Return a piece for each window of *seconds*, but where a rate is not known."""
+    windows = run.metrics.get(metric.source)
+    if windows is None or not len(windows.start):
+        return None
     at_ns = windows.start * NS_PER_SECOND
-    if not metric.is_rate:
-        # A counter's own value is where it ended, however it went.
-        amount = np.where(np.isnan(amount), high, amount)
-        weight = np.where(np.isnan(weight), 1.0, weight)
+    low, high = windows.low.astype(np.float64), windows.high.astype(np.float64)
+    if not metric.is_counter:
+        interval = run.interval_ns[np.searchsorted(run.start, windows.start)]
+        weight = windows.count * interval / NS_PER_SECOND
+        amount = windows.total / windows.count * weight
         return Pieces(at_ns, amount, weight, low, high)
+    if not metric.is_rate:
+        return Pieces(at_ns, high, np.ones(len(high)), low, high)
+    amount, weight = _increase(windows, seconds)
     known = ~np.isnan(amount)
-    mean = amount[known] / weight[known]
-    low, high = (windows.rate_low * metric.scale)[known], (
-        windows.rate_high * metric.scale
-    )[known]
+    amount, weight = amount[known] * metric.scale, weight[known]
+    mean = amount / weight
+    slow = windows.rate_low[known] * metric.scale
+    fast = windows.rate_high[known] * metric.scale
     return Pieces(
         at_ns[known],
-        amount[known],
-        weight[known],
-        np.where(np.isnan(low), mean, low),
-        np.where(np.isnan(high), mean, high),
+        amount,
+        weight,
+        np.where(np.isnan(slow), mean, slow),
+        np.where(np.isnan(fast), mean, fast),
     )
 
 
-def _increase(metric: Selected, windows: Windows) -> tuple[Floats, Floats]:
+def _increase(windows: MetricWindows, window_seconds: int) -> tuple[Floats, Floats]:
     """Return how much a counter grew in each window, and in how many seconds.
 
     From the end of the window before, so that nothing falls between two; a gap before
@@ -86,7 +96,7 @@ def _increase(metric: Selected, windows: Windows) -> tuple[Floats, Floats]:
     start = np.where(reset, windows.low, start)
     start_ns = np.where(reset, windows.first_ns, start_ns)
     seconds = (windows.last_ns - start_ns) / NS_PER_SECOND
-    with np.errstate(divide="ignore", invalid="ignore"):
-        weight = np.where(seconds > 0, np.minimum(seconds, windows.seconds), np.nan)
-        amount = (windows.high - start) * metric.scale * weight / seconds
-    return cast("Floats", amount), cast("Floats", weight)
+    known = seconds > 0
+    seconds = np.where(known, seconds, 1.0)
+    weight = np.where(known, np.minimum(seconds, window_seconds), np.nan)
+    return (windows.high - start) * weight / seconds, weight

@@ -272,3 +272,13 @@ async def test_an_empty_database_proves_nothing(
     done = await audit()
 
     assert (2, True) == (done.returncode, "nothing to audit" in done.stderr)
+
+
+async def test_what_was_posted_over_http_is_said_to_be_that(
+    audit: Audit, link: Link, store: Store
+) -> None:
+    await Audited(store).keep(host_batch(slot=MINUTE, run="reported-ab"))
+    found = await audit("--wait-seconds=0")
+
+    assert 0 == found.returncode, found.stdout + found.stderr
+    assert "1 batches were posted over HTTP" in found.stdout

@@ -341,3 +341,49 @@ async def test_a_host_says_what_waits_in_its_outbox(robot: Audited) -> None:
     assert await last_word(robot.store, "nobody") is None
     with pytest.raises(NotFoundError, match="nobody"):
         await audit(robot.store, "nobody", MINUTE, SLOT)
+
+
+async def test_what_is_posted_needs_no_tally_and_hides_no_hole(robot: Audited) -> None:
+    """An older worker ran on the host before, and pauses as it likes."""
+    posted = [
+        host_batch(slot=slot, run="reported-ab", previous=None)
+        for slot in (MINUTE - 90, MINUTE - 60, MINUTE - 10)
+    ]
+    await robot.keep(*posted)
+    lost = [host_batch(slot=MINUTE + 70), process_batch(slot=MINUTE + 70)]
+    before = await robot.audit(MINUTE - 120)
+    assert ("clean", 3, 0) == (
+        before.state,
+        sum(run.reported for run in before.runs),
+        before.untallied,
+    )
+
+    await robot.lose(*lost)
+    after = await robot.audit(MINUTE - 120)
+    assert ("unexplained", 2) == (after.state, sum(r.missing for r in after.runs))
+
+
+async def test_what_is_posted_and_not_folded_is_a_difference(store: Store) -> None:
+    posted = Audited(store)
+    await posted.keep(host_batch(slot=MINUTE, run="reported-ab"))
+    assert "clean" == (await posted.audit()).state
+
+    await posted.keep(process_batch(slot=MINUTE - 60, run="reported-ab-1-0"))
+    await posted.keep(process_batch(slot=MINUTE + 190, run="reported-ab-1-0"))
+    assert "clean" == (await posted.audit()).state
+
+    await store.batches.insert([host_batch(slot=MINUTE + 1, run="reported-ab")])
+    found = account((await posted.audit()).runs, "host")
+    assert {"10s": 1, "1m": 1, "1h": 1} == found.not_folded
+
+
+async def test_the_last_word_is_the_worker_s_own(robot: Audited) -> None:
+    last = MINUTE + 180
+    await robot.keep(
+        host_batch(slot=last, metrics={"outbox_messages": [5]}),
+        host_batch(slot=last + 3, run="reported-ab"),
+    )
+    assert (last, 5) == await last_word(robot.store, "robot")
+
+    await robot.keep(host_batch(slot=last + 60, run="reported-ab"))
+    assert (last + 60, None) == await last_word(robot.store, "robot")
