@@ -129,6 +129,15 @@ class QueryController(Controller):
             Literal["mean", "max", "last"],
             QueryParameter(description="the most: on average, at its peak, or now"),
         ] = "mean",
+        quantile: Annotated[
+            list[Annotated[float, msgspec.Meta(ge=0, le=1)]] | None,
+            QueryParameter(
+                max_items=8,
+                description="of each step, as 0.95, repeated: exact of raw samples, at "
+                "most 1 % off of windows",
+                examples=[Example(value=[0.5, 0.95])],
+            ),
+        ] = None,
         timeout_seconds: parameters.TimeoutSeconds = 30.0,
     ) -> Stream:
         """Return metrics of hosts, processes or GPUs over a range."""
@@ -153,6 +162,7 @@ class QueryController(Controller):
                 resolution=resolution,
                 group_by=labels,
                 aggregate=aggregate,
+                quantiles=list(dict.fromkeys(quantile or ())),
             )
             question.check()
             rest = parts(question)
