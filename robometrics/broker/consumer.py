@@ -17,7 +17,10 @@ RETRY_SECONDS = 2.0
 class Delivery:
     """One message held until ``ack``, ``term`` or ``retry``."""
 
-    __slots__ = ("_message", "attempts", "data", "stream_sequence", "subject")
+    __slots__ = (
+        *("_message", "attempts", "data"),
+        *("stored_at", "stream_sequence", "subject"),
+    )
 
     def __init__(self, message: Msg) -> None:
         self._message = message
@@ -25,6 +28,9 @@ class Delivery:
         self.data = message.data
         metadata = message.metadata
         self.stream_sequence = metadata.sequence.stream
+        self.stored_at = metadata.timestamp.timestamp()
+        """When the stream took it: seconds since the Unix epoch, by its clock."""
+
         self.attempts = metadata.num_delivered or 1
 
     @property

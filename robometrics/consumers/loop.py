@@ -32,6 +32,9 @@ REMIND_SECONDS = 10.0  # the durables wait 30 s for an acknowledgement
 class ConsumerLoop:
     """One copy of one consumer."""
 
+    optional = False
+    """Whether the server does its work without it."""
+
     def __init__(
         self,
         name: str,

@@ -147,15 +147,14 @@ async def _consumer(link: Link, name: str, depth: Depth) -> Finding:
 
 def lag_of(name: str, durable: DurableDepth, oldest_seconds: float) -> Finding:
     """Return how far one durable is behind, and whether anything consumes from it."""
-    waiting = durable.pending + durable.ack_pending
-    found = f"{waiting:,} messages not stored yet"
+    found = f"{durable.waiting:,} messages not stored yet"
     if not durable.pulls and not durable.ack_pending:
         return problem(
             f"consumer {name}",
             f"nothing consumes; {found}",
             f"start robometrics-server with {name} among its --roles",
         )
-    if waiting and oldest_seconds > LATE_SECONDS:
+    if durable.waiting and oldest_seconds > LATE_SECONDS:
         return warning(
             f"consumer {name}",
             f"{found}, the oldest for {duration(oldest_seconds)}",
