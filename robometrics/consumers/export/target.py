@@ -164,8 +164,12 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float:
 def _parsed(url: str) -> httpx.URL:
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL as exc:
-        raise SettingsError(f"an address to export to cannot be read: {exc}") from exc
+    except httpx.InvalidURL:
+        # Its text may quote a part of a password in which not all is escaped.
+        raise SettingsError(
+            "an address to export to cannot be read: it must be as "
+            "http://host:port/path, with what is special in a password as %XX"
+        ) from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise SettingsError(
             "an address to export to must be as http://host:port/path; "
