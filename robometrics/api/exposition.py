@@ -8,7 +8,12 @@ from typing import Protocol, runtime_checkable
 
 from litestar import Response, get
 from litestar.di import NamedDependency
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -47,6 +52,7 @@ async def exposition(
 ) -> Response[bytes]:
     """Answer a scrape, whatever is away."""
     registry = CollectorRegistry(auto_describe=False)
+    ProcessCollector(registry=registry)
     registry.register(_Snapshot(link, await gauges.read(), hub, consumers))
     # The given type, and not one with a charset of Litestar's after it.
     return Response(
