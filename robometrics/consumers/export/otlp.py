@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -18,7 +18,6 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     AGGREGATION_TEMPORALITY_CUMULATIVE,
-    Metric,
     ResourceMetrics,
     ScopeMetrics,
 )
@@ -85,26 +84,26 @@ class Otlp:
     def _of_source(
         self, source: Source, readings: Sequence[Reading]
     ) -> ResourceMetrics:
-        found: dict[str, Metric] = {}
+        written = ResourceMetrics(resource=self._resource(source))
+        scope = written.scope_metrics.add()
+        scope.scope.name, scope.scope.version = "robometrics", __version__
+        found: dict[str, tuple[Any, bool]] = {}
         for _, at_ns, values in readings:
             for key, value in values.items():
                 name, instance = metrics.split_key(key)
-                metric = found.get(name)
-                if metric is None:
-                    metric = found[name] = _metric(name)
-                points = getattr(metric, metric.WhichOneof("data") or "").data_points
+                if name not in found:
+                    found[name] = _add_metric(scope, name)
+                points, is_counter = found[name]
                 point = points.add(time_unix_nano=at_ns)
                 if isinstance(value, int):
                     point.as_int = value
                 else:
                     point.as_double = value
-                if metric.HasField("sum"):
+                if is_counter:
                     point.start_time_unix_nano = _start_ns(source, key, at_ns)
                 if instance:
                     point.attributes.append(_text("part", unescape(instance)))
-        scope = ScopeMetrics(metrics=found.values())
-        scope.scope.name, scope.scope.version = "robometrics", __version__
-        return ResourceMetrics(resource=self._resource(source), scope_metrics=[scope])
+        return written
 
     def _resource(self, source: Source) -> Resource:
         known: Resource | None = source.written.get(_RESOURCE)
@@ -137,19 +136,19 @@ class Otlp:
         return found + [_text(name, value) for name, value in self._labels.items()]
 
 
-def _metric(name: str) -> Metric:
+def _add_metric(scope: ScopeMetrics, name: str) -> tuple[Any, bool]:
+    """Add a metric to *scope*; return its points, and whether it is a counter."""
     about = metrics.describe(name)
-    metric = Metric(
+    metric = scope.metrics.add(
         name=f"robometrics.{name}",
         unit=UCUM[about.unit],
         description=about.description,
     )
-    if about.kind == "counter":
-        metric.sum.aggregation_temporality = AGGREGATION_TEMPORALITY_CUMULATIVE
-        metric.sum.is_monotonic = True
-    else:
-        metric.gauge.SetInParent()
-    return metric
+    if about.kind == "gauge":
+        return metric.gauge.data_points, False
+    metric.sum.aggregation_temporality = AGGREGATION_TEMPORALITY_CUMULATIVE
+    metric.sum.is_monotonic = True
+    return metric.sum.data_points, True
 
 
 def _start_ns(source: Source, key: str, at_ns: int) -> int:
