@@ -132,7 +132,8 @@ class OtlpServer:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(answer.body)))
                 self.end_headers()
-                self.wfile.write(answer.body)
+                with contextlib.suppress(ConnectionError):  # it need not listen
+                    self.wfile.write(answer.body)
 
             def log_message(self, *_: object) -> None:
                 pass

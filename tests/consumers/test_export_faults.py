@@ -21,6 +21,7 @@ from robometrics.broker import (
     Puller,
     measure_depth,
     provisioning,
+    remove_export,
 )
 from robometrics.consumers.export import exporter as module
 from robometrics.consumers.export.guard import Guard
@@ -185,6 +186,28 @@ async def test_what_is_refused_for_good_is_counted_and_not_sent_again(
     )
     assert 1 == len(otlp.request_times)
     assert 0 == await store.dead_letters.count()
+
+
+async def test_an_answer_that_does_not_end_is_not_read_to_its_end(
+    link: Link,
+    store: Store,
+    otlp: OtlpServer,
+    exporters: Make,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    [sent] = batches([first_slot()])
+    await register(store, sent)
+    otlp.answers = [Answer(422, b"no! \xff\n" * 2_000_000)]
+    [exporter] = exporters(export_otlp_url=otlp.url)
+    await add_durables(link, exporter)
+    await put(link, sent)
+
+    async with running(exporter):
+        await eventually(lambda: exporter.absorbed)
+
+    assert 2 == exporter.counts.refused_points["refused"]
+    [refusal] = [each for each in caplog.messages if "refused" in each]
+    assert len(refusal) < 500
 
 
 async def test_what_a_target_takes_in_part_is_counted_so(
@@ -364,6 +387,22 @@ async def test_a_durable_that_is_gone_is_brought_back_by_the_guard(
         await put(link, *sent)
         await eventually(lambda: exporter.absorbed)
     assert 2 == exporter.counts.sent_points
+
+
+async def test_what_another_guard_gave_up_is_counted_by_the_exporters(
+    link: Link, otlp: OtlpServer, exporters: Make
+) -> None:
+    [exporter] = exporters(export_otlp_url=otlp.url)
+    guard = Guard(link, {exporter.name: exporter.counts}, max_age_seconds=60)
+    await guard.look()
+    await put(link, *batches(range(first_slot(), first_slot() + 3)))
+    await guard.look()
+
+    await remove_export(link, exporter.name)
+    await guard.look()
+    await guard.look()
+
+    assert 3 == exporter.counts.given_up_messages["stream_full"]
 
 
 async def test_without_exporters_a_guard_makes_no_durables(link: Link) -> None:

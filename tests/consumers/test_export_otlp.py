@@ -136,7 +136,7 @@ def test_a_metric_of_a_newer_worker_is_encoded_too() -> None:
 
 @given(
     st.dictionaries(
-        st.from_regex(r"[a-z][a-z0-9_]{0,20}(:[A-Za-z0-9_-]{1,9})?", fullmatch=True),
+        st.from_regex(r"[a-z][a-z0-9_]{0,20}(:[A-Za-z0-9_=-]{1,9})?", fullmatch=True),
         st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, width=64),
         min_size=1,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Iterator, Sequence
 
@@ -30,7 +31,8 @@ POINTS_MAX = 5_000
 TRIES_MAX = 64
 """Requests made to find out what of one is refused; then all that is left is."""
 
-OUT_OF_ORDER = "out of order"
+_LATE = re.compile("out.of.(order|bounds)|too.old|duplicate sample")
+"""In the words of Prometheus and of those like it."""
 
 
 class Exporter(ConsumerLoop):
@@ -148,7 +150,7 @@ class Exporter(ConsumerLoop):
             self._count_refused(rejected, f"{self._target.where}: {reason}")
 
     def _count_refused(self, points: int, reason: str) -> None:
-        is_late = OUT_OF_ORDER in reason or "out of bounds" in reason
+        is_late = _LATE.search(reason) is not None
         kind = "out_of_order" if is_late else "refused"
         self.counts.refused_points[kind] += points
         log.log(

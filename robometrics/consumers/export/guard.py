@@ -45,6 +45,8 @@ class Guard:
         self._link = link
         self._wanted = wanted
         self._max_age_seconds = max_age_seconds
+        self._waiting: dict[str, int] = {}
+        """How many messages waited for each when it was last seen."""
 
     async def run(self, stop: anyio.Event) -> None:
         while not await wait_or_stop(stop, LOOK_SECONDS):
@@ -61,20 +63,25 @@ class Guard:
         """
         depth = await measure_depth(self._link)
         for durable in hindering(depth):
-            waiting = depth.durables[durable].waiting
             await remove_export(self._link, durable)
+            waiting = depth.durables.pop(durable).waiting
+            self._waiting[durable] = waiting
             log.warning(
                 "%s: the stream was %.0f %% full; gave up %d messages for others",
                 durable,
                 100 * depth.stream.filled_ratio,
                 waiting,
             )
-            if durable in self._wanted:
-                self._wanted[durable].given_up_messages["stream_full"] += waiting
-            del depth.durables[durable]
-        # The broker too removes one, after a long outage of all exporters.
-        missing = [each for each in self._wanted if each not in depth.durables]
-        await add_exports(self._link, missing, max_age_seconds=self._max_age_seconds)
+        for durable, counts in self._wanted.items():
+            if durable in depth.durables:
+                self._waiting[durable] = depth.durables[durable].waiting
+                continue
+            # We removed it, or the guard of another server did.
+            lost = self._waiting.pop(durable, 0)
+            counts.given_up_messages["stream_full"] += lost
+            await add_exports(
+                self._link, [durable], max_age_seconds=self._max_age_seconds
+            )
 
 
 def hindering(depth: Depth) -> list[str]:

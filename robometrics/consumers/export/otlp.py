@@ -24,9 +24,8 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from robometrics import __version__, metrics
-from robometrics.consumers.export.sources import Reading, Source, names_of
+from robometrics.consumers.export.sources import Reading, Source, names_of, part_of
 from robometrics.schema import GpuBatch, ProcessBatch
-from robometrics.subjects import unescape
 
 UCUM = {
     "nanoseconds": "ns",
@@ -102,7 +101,7 @@ class Otlp:
                 if is_counter:
                     point.start_time_unix_nano = _start_ns(source, key, at_ns)
                 if instance:
-                    point.attributes.append(_text("part", unescape(instance)))
+                    point.attributes.append(_text("part", part_of(instance)))
         return written
 
     def _resource(self, source: Source) -> Resource:

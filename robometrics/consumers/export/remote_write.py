@@ -15,8 +15,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 
 from robometrics import __version__, metrics
-from robometrics.consumers.export.sources import Reading, Source, names_of
-from robometrics.subjects import unescape
+from robometrics.consumers.export.sources import Reading, Source, names_of, part_of
 
 _PACKAGE = "prometheus"
 _MESSAGES: dict[str, tuple[tuple[int, str, str], ...]] = {
@@ -109,7 +108,7 @@ class RemoteWrite:
                 "__name__": name,
             }
             if instance:
-                labels["part"] = unescape(instance)
+                labels["part"] = part_of(instance)
             pairs = [{"name": each, "value": labels[each]} for each in sorted(labels)]
             known = TimeSeries(labels=pairs).SerializeToString()
             source.written[key] = known

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from robometrics.broker import Delivery
-from robometrics.errors import RetryLaterError
+from robometrics.errors import InvalidNameError, RetryLaterError
 from robometrics.schema import AnyBatch, GpuBatch, ProcessBatch
 from robometrics.store import Fleet, RunRow
+from robometrics.subjects import unescape
 
 REGISTRATION_SECONDS = 5.0
 """A batch waits so long for the registration of its process, which has its tags."""
@@ -127,6 +128,14 @@ def names_of(batch: AnyBatch) -> Iterable[tuple[str, str]]:
         yield "process", batch.process
     elif isinstance(batch, GpuBatch):
         yield "gpu", batch.name
+
+
+def part_of(instance: str) -> str:
+    """Return the name of one of several, such as a disk, as people know it."""
+    try:
+        return unescape(instance)
+    except InvalidNameError:  # another made it than our worker
+        return instance
 
 
 def _is_old(delivery: Delivery) -> bool:

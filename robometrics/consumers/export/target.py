@@ -32,6 +32,7 @@ _REFUSED = {
 """It read what we sent and will never take it. Any other answer, such as a wrong
 token or path, is about the way there, which somebody may mend."""
 
+_ANSWER_BYTES_MAX = 64 * 1024
 _REASON_CHARS_MAX = 300
 _HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*([ -~]*)")
 
@@ -99,23 +100,26 @@ class Target:
         """
         # In a thread: consumers beside this one go on meanwhile.
         body = await anyio.to_thread.run_sync(self.wire.encode, readings)
-        answer = await self._post(body)
+        answer, said = await self._post(body)
         if answer.is_success:
-            return self.wire.rejected(answer.content)
-        problem = f"{self.where} answers {answer.status_code}: {_reason(answer)}"
+            return self.wire.rejected(said)
+        problem = f"{self.where} answers {answer.status_code}: {_reason(answer, said)}"
         if answer.status_code in _REFUSED:
             raise ExportRefusedError(problem)
         self._not_before = time.monotonic() + retry_after_seconds(answer.headers)
         raise RetryLaterError(problem)
 
-    async def _post(self, body: bytes) -> httpx.Response:
+    async def _post(self, body: bytes) -> tuple[httpx.Response, bytes]:
         if self._client is None:
             raise RuntimeError("the target is not open")
         try:
             # Read again each time: tokens are exchanged while we run.
             own = await anyio.to_thread.run_sync(read_headers, self._headers_file)
             headers = {**self.wire.headers, **own}
-            return await self._client.post(self._url, content=body, headers=headers)
+            async with self._client.stream(
+                "POST", self._url, content=body, headers=headers
+            ) as answer:
+                return answer, await _beginning_of(answer)
         except SettingsError as exc:
             raise RetryLaterError(str(exc)) from exc
         except httpx.HTTPError as exc:
@@ -178,13 +182,21 @@ def _parsed(url: str) -> httpx.URL:
     return parsed
 
 
-def _reason(answer: httpx.Response) -> str:
-    """Return what an answer says, in one line of readable text."""
-    if "protobuf" in answer.headers.get("Content-Type", ""):
-        # A google.rpc.Status, of which the text is what people need.
-        runs = re.findall(rb"[ -~]{4,}", answer.content)
-        text = b" ".join(runs).decode()
-    else:
-        text = answer.text
-    line = " ".join(text.split()) or answer.reason_phrase
+async def _beginning_of(answer: httpx.Response) -> bytes:
+    """Return what *answer* says, no more than a careful receiver would."""
+    said = b""
+    async for chunk in answer.aiter_bytes():
+        said += chunk
+        if len(said) > _ANSWER_BYTES_MAX:
+            break
+    return said
+
+
+def _reason(answer: httpx.Response, said: bytes) -> str:
+    """Return in one line of readable text what it *said*.
+
+    OTLP wraps the text into a message, of which it is all that people need.
+    """
+    runs = re.findall(rb"[ -~]{4,}", said)
+    line = b" ".join(runs).decode() or answer.reason_phrase
     return line[:_REASON_CHARS_MAX]
