@@ -34,6 +34,7 @@ class PrometheusServer(Server):
     """Takes remote write, and answers queries."""
 
     scheme = "http"
+    config = "{}"
 
     def start(self) -> None:
         program = shutil.which("prometheus")
@@ -41,7 +42,7 @@ class PrometheusServer(Server):
             pytest.skip("prometheus is not installed")
         self.directory.mkdir(parents=True, exist_ok=True)
         config = self.directory / "prometheus.yml"
-        config.write_text("{}")
+        config.write_text(self.config)
         log_path = self.directory / "prometheus.log"
         with log_path.open("ab") as log:
             self.process = subprocess.Popen(

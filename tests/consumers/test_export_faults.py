@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from pathlib import Path
@@ -28,6 +29,7 @@ from robometrics.consumers.export.guard import Guard
 from robometrics.consumers.export.options import make_exporters
 from robometrics.consumers.persist import persist
 from robometrics.consumers.rollup import rollup
+from robometrics.errors import RetryLaterError
 from robometrics.settings import ServerSettings
 from robometrics.store import Store
 
@@ -324,6 +326,28 @@ async def test_a_target_that_is_away_for_long_never_fills_the_stream_for_others(
         otlp.answers = []
         await eventually(lambda: exporter.counts.sent_points)
         assert exporter.name in (await measure_depth(link)).durables
+
+
+async def test_without_a_guard_it_would(
+    link: Link, store: Store, otlp: OtlpServer, exporters: Make
+) -> None:
+    """The other outcome: persist has it all, and still the stream takes no more."""
+    otlp.answers = [Answer(503)] * 10_000
+    [exporter] = exporters(export_otlp_url=otlp.url)
+    await provisioning.provision(link, max_bytes=1 << 20, replicas=1)
+    await add_durables(link, exporter)
+    slot = first_slot()
+    taken = 0
+
+    keepers = [make(link, store, fetch_batches=500) for make in (persist, rollup)]
+    async with running(exporter, *keepers):
+        with contextlib.suppress(RetryLaterError):
+            while taken < MANY:
+                await put(link, process_batch(slot=slot + taken, metrics=BIG))
+                taken += 1
+        await eventually(lambda: all(each.absorbed == taken for each in keepers))
+        with pytest.raises(RetryLaterError, match="maximum bytes exceeded"):
+            await put(link, process_batch(slot=slot + MANY, metrics=BIG))
 
 
 async def test_a_guard_lets_a_durable_be_while_others_are_behind_too(

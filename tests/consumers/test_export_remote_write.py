@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from builders import gpu_batch, host_batch
 from waiting import eventually
 
@@ -137,6 +139,31 @@ async def test_what_comes_late_is_refused_and_counted_and_costs_nothing_else(
         exporter.counts.sent_points,
         exporter.counts.refused_points,
     )
+
+
+async def test_a_prometheus_that_takes_late_samples_gets_them(
+    link: Link, store: Store, tmp_path: Path, exporters: Make
+) -> None:
+    """As docs/export.md tells to set it up."""
+    prom = PrometheusServer(tmp_path / "prometheus")
+    prom.config = "storage: {tsdb: {out_of_order_time_window: 6h}}"
+    prom.start()
+    slot = first_slot()
+    sent = batches(range(slot, slot + 60, 10))
+    await register(store, sent[0])
+    [exporter] = exporters(export_remote_write_url=prom.write_url)
+    await add_durables(link, exporter)
+
+    async with running(exporter):
+        await put(link, sent[-1])
+        await eventually(lambda: exporter.absorbed == 1)
+        await put(link, *sent[:-1])
+        await eventually(lambda: exporter.absorbed == 6)
+
+    assert 0 == exporter.counts.refused_points.total()
+    [(_, values)] = prom.samples("cpu_time_ns", slot + 90)
+    assert [(at, at) for at in range(slot, slot + 60, 10)] == values
+    prom.stop()
 
 
 async def test_a_new_exporter_finds_out_what_of_a_request_is_refused(
