@@ -169,6 +169,27 @@ async def test_what_a_target_took_is_not_sent_again_with_the_rest(
     )
 
 
+async def test_what_was_chosen_stays_chosen_while_it_waits(
+    link: Link, store: Store, otlp: OtlpServer, exporters: Make
+) -> None:
+    """Though by then it is known what the next step has."""
+    slot = first_slot()
+    sent = batches([slot, slot + 4, slot + 10])
+    for batch in sent[1:]:
+        batch.metrics["open_file_count"] = [batch.slot]
+    await register(store, sent[0])
+    otlp.answers = [Answer(503)] * 2
+    [exporter] = exporters(export_otlp_url=otlp.url)
+    await add_durables(link, exporter)
+    await put(link, *sent)
+
+    async with running(exporter):
+        await eventually(lambda: exporter.absorbed == 3)
+
+    points = otlp.points("robometrics.open_file_count")
+    assert [slot + 4, slot + 10] == [point.as_int for _, _, point in points]
+
+
 async def test_what_is_refused_for_good_is_counted_and_not_sent_again(
     link: Link, store: Store, otlp: OtlpServer, exporters: Make
 ) -> None:

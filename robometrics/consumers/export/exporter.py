@@ -67,8 +67,8 @@ class Exporter(ConsumerLoop):
         self._thinning = thinning
         self._sources = Sources(store.fleet)
         self._max_age_seconds = max_age_seconds
-        self._sent: set[int] = set()
-        """What of the messages that are held the target has: their places."""
+        self._left: dict[int, list[Reading]] = {}
+        """What is left to send of each message that is held, by its place."""
 
     async def run(self, stop: anyio.Event) -> None:
         async with self._target.opened():
@@ -77,39 +77,49 @@ class Exporter(ConsumerLoop):
     async def _take(self, intake: Intake) -> dict[Delivery, str]:
         """Send what is left of *intake*; each time it is called, less may be left."""
         oldest = time.time() - self._max_age_seconds
-        left = [
-            each for each in intake.batches if each[0].stream_sequence not in self._sent
-        ]
-        fresh = [each for each in left if each[0].stored_at >= oldest]
-        for sequences, readings in await self._portions(fresh):
+        fresh = [each for each in intake.batches if each[0].stored_at >= oldest]
+        await self._choose(fresh)
+        for places, readings in self._portions(fresh):
             await self._deliver(readings)
-            self._sent.update(sequences)
-        self._sent.difference_update(each.stream_sequence for each, _ in intake.batches)
-        if len(fresh) < len(left):
-            self.counts.given_up_messages["too_old"] += len(left) - len(fresh)
+            self._left.update((place, []) for place in places)
+
+        left = [
+            self._left.pop(each.stream_sequence, None) for each, _ in intake.batches
+        ]
+        given_up = sum(readings != [] for readings in left)
+        if given_up:
+            self.counts.given_up_messages["too_old"] += given_up
             log.warning(
                 "%s: gave up %d messages that waited for %.0f s",
                 self.name,
-                len(left) - len(fresh),
+                given_up,
                 self._max_age_seconds,
             )
         return {}
 
-    async def _portions(
+    async def _choose(self, received: Sequence[tuple[Delivery, AnyBatch]]) -> None:
+        """Choose what goes out of each message, once: while it waits, others come."""
+        new = [each for each in received if each[0].stream_sequence not in self._left]
+        sources = await self._sources.find(new)
+        for source, (delivery, batch) in zip(sources, new, strict=True):
+            chosen = list(self._thinning.choose(source, batch))
+            self._left[delivery.stream_sequence] = chosen
+
+    def _portions(
         self, received: Sequence[tuple[Delivery, AnyBatch]]
-    ) -> Sequence[tuple[list[int], list[Reading]]]:
-        sources = await self._sources.find(received)
-        portions: list[tuple[list[int], list[Reading]]] = []
-        points = POINTS_MAX
-        for source, (delivery, batch) in zip(sources, received, strict=True):
+    ) -> Iterator[tuple[list[int], list[Reading]]]:
+        places: list[int] = []
+        readings: list[Reading] = []
+        points = 0
+        for delivery, _ in received:
+            chosen = self._left[delivery.stream_sequence]
+            places.append(delivery.stream_sequence)
+            readings += chosen
+            points += points_of(chosen)
             if points >= POINTS_MAX:
-                portions.append(([], []))
-                points = 0
-            readings = list(self._thinning.choose(source, batch))
-            portions[-1][0].append(delivery.stream_sequence)
-            portions[-1][1].extend(readings)
-            points += points_of(readings)
-        return portions
+                yield places, readings
+                places, readings, points = [], [], 0
+        yield places, readings
 
     async def _deliver(self, readings: list[Reading]) -> None:
         """Send *readings* in the order of time, those that come late apart.

@@ -14,7 +14,7 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorP
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 
-from robometrics import __version__, metrics
+from robometrics import metrics
 from robometrics.consumers.export.sources import Reading, Source, names_of, part_of
 
 _PACKAGE = "prometheus"
@@ -32,6 +32,7 @@ _SCALARS = {
     "int64": FieldDescriptorProto.TYPE_INT64,
 }
 _NS_PER_MS = 1_000_000
+_WRITTEN_MAX = 4_096  # of one source, whose threads and interfaces come and go
 
 
 def _message_class(name: str) -> Any:
@@ -69,7 +70,6 @@ class RemoteWrite:
     headers: ClassVar[Mapping[str, str]] = {
         "Content-Type": "application/x-protobuf",
         "Content-Encoding": "snappy",
-        "User-Agent": f"robometrics/{__version__}",
         "X-Prometheus-Remote-Write-Version": "0.1.0",
     }
 
@@ -111,5 +111,7 @@ class RemoteWrite:
                 labels["part"] = part_of(instance)
             pairs = [{"name": each, "value": labels[each]} for each in sorted(labels)]
             known = TimeSeries(labels=pairs).SerializeToString()
+            if len(source.written) > _WRITTEN_MAX:
+                source.written.clear()
             source.written[key] = known
         return known

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from robometrics.broker import Delivery
 from robometrics.errors import InvalidNameError, RetryLaterError
 from robometrics.schema import AnyBatch, GpuBatch, ProcessBatch
@@ -31,8 +33,8 @@ class Source:
     )
 
     def __init__(self, batch: AnyBatch) -> None:
-        self.batch = batch
-        """Any batch of it, for its names."""
+        self.batch = replace(batch, offset_ns=[0], metrics={}, previous=None)
+        """Any batch of it, for its names alone."""
 
         self.tags: Mapping[str, str] = {}
         self.started_at_ns = 0

@@ -16,6 +16,7 @@ from typing import ClassVar, Protocol
 import anyio
 import httpx
 
+from robometrics import __version__
 from robometrics.consumers.export.sources import Reading
 from robometrics.errors import ExportRefusedError, RetryLaterError, SettingsError
 
@@ -32,6 +33,7 @@ _REFUSED = {
 """It read what we sent and will never take it. Any other answer, such as a wrong
 token or path, is about the way there, which somebody may mend."""
 
+_USER_AGENT = f"robometrics/{__version__}"
 _ANSWER_BYTES_MAX = 64 * 1024
 _REASON_CHARS_MAX = 300
 _HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*([ -~]*)")
@@ -115,7 +117,7 @@ class Target:
         try:
             # Read again each time: tokens are exchanged while we run.
             own = await anyio.to_thread.run_sync(read_headers, self._headers_file)
-            headers = {**self.wire.headers, **own}
+            headers = {"User-Agent": _USER_AGENT, **self.wire.headers, **own}
             async with self._client.stream(
                 "POST", self._url, content=body, headers=headers
             ) as answer:
