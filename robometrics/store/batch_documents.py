@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,7 +50,7 @@ def _to_document(batch: AnyBatch, record: Record) -> dict[str, Any]:
         "name": batch.name,
         "run": batch.run,
         "generation": batch.generation,
-        "slot": datetime.fromtimestamp(batch.slot, timezone.utc),
+        "slot": _moment(batch.slot),
         "count": len(batch.offset_ns),
         "interval_ns": batch.interval_ns,
         "layout": record.layout,
@@ -63,6 +64,11 @@ def _to_document(batch: AnyBatch, record: Record) -> dict[str, Any]:
         document["uuid"] = batch.uuid
         document["model"] = batch.model
     return document
+
+
+@lru_cache(maxsize=4_096)  # a fleet's batches are of the same few seconds
+def _moment(slot: int) -> datetime:
+    return datetime.fromtimestamp(slot, timezone.utc)
 
 
 def strips_of(
