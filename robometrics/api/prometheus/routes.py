@@ -1,0 +1,234 @@
+"""The endpoints under ``/prometheus/api/v1``."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import Any, Literal, TypeVar
+
+import anyio
+from litestar import Request, Response, Router, get, route
+from litestar.di import NamedDependency, Provide
+
+from robometrics import __version__, metrics
+from robometrics.api.prometheus import answers
+from robometrics.api.prometheus.engine import (
+    TIMEOUT_SECONDS,
+    TIMEOUT_SECONDS_MAX,
+    Bounds,
+    Engine,
+)
+from robometrics.api.prometheus.errors import BadDataError, UnknownPathError
+from robometrics.api.prometheus.evaluate import Times
+from robometrics.api.prometheus.parameters import (
+    BODY_BYTES_MAX,
+    Parameters,
+    now_ns,
+    parameters_of,
+    step_of,
+    timeout_of,
+)
+from robometrics.store import Store
+
+PATH = "/prometheus/api/v1"
+VERSION = "2.50.0"
+"""The Prometheus whose API this is a part of; Grafana decides by it what to ask for."""
+
+_BOTH: Sequence[Literal["GET", "POST"]] = ("GET", "POST")
+AnyRequest = Request[Any, Any, Any]
+T = TypeVar("T")
+
+
+def prometheus_router(store: Store) -> Router:
+    """Return all endpoints, over one engine."""
+    engine = Engine(store)
+    return Router(
+        PATH,
+        route_handlers=[
+            query,
+            query_range,
+            series,
+            labels,
+            label_values,
+            metadata,
+            build_info,
+            runtime_info,
+            rules,
+            alerts,
+            query_exemplars,
+            unknown,
+        ],
+        dependencies={"engine": Provide(lambda: engine, sync_to_thread=False)},
+        exception_handlers=answers.EXCEPTION_HANDLERS,
+        request_max_body_size=BODY_BYTES_MAX,
+        include_in_schema=False,  # it is described elsewhere, and by others
+    )
+
+
+@route("/query", http_method=_BOTH, status_code=200)
+async def query(
+    request: AnyRequest, engine: NamedDependency[Engine]
+) -> Response[bytes]:
+    asked = await parameters_of(request)
+    at_ns = asked.time_ns("time", now_ns())
+    work = engine.instant(asked.required("query"), at_ns, _bounds(asked))
+    return _answer(await _while_connected(request, work))
+
+
+@route("/query_range", http_method=_BOTH, status_code=200)
+async def query_range(
+    request: AnyRequest, engine: NamedDependency[Engine]
+) -> Response[bytes]:
+    asked = await parameters_of(request)
+    times = Times(asked.time_ns("start"), asked.time_ns("end"), step_of(asked))
+    work = engine.over_range(asked.required("query"), times, _bounds(asked))
+    return _answer(await _while_connected(request, work))
+
+
+@route("/series", http_method=_BOTH, status_code=200)
+async def series(
+    request: AnyRequest, engine: NamedDependency[Engine]
+) -> Response[bytes]:
+    asked = await parameters_of(request)
+    if not asked.all("match[]"):
+        raise BadDataError("no match[] parameter provided")
+    found = await _listed(request, engine, asked)
+    return _listing([dict(each) for each in found or []], asked)
+
+
+@route("/labels", http_method=_BOTH, status_code=200)
+async def labels(
+    request: AnyRequest, engine: NamedDependency[Engine]
+) -> Response[bytes]:
+    asked = await parameters_of(request)
+    found = await _listed(request, engine, asked)
+    return _listing(sorted({name for each in found or [] for name, _ in each}), asked)
+
+
+@get("/label/{name:str}/values")
+async def label_values(
+    request: AnyRequest, engine: NamedDependency[Engine], name: str
+) -> Response[bytes]:
+    asked = await parameters_of(request)
+    values: set[str] | None = None
+    if not asked.all("match[]"):
+        values = await engine.list_names(name, *_span(asked))
+    if values is None:
+        found = await _listed(request, engine, asked)
+        values = {value for each in found or [] for key, value in each if key == name}
+    return _listing(sorted(values), asked)
+
+
+@get("/metadata")
+async def metadata(request: AnyRequest) -> Response[bytes]:
+    asked = await parameters_of(request)
+    found = {
+        each.name: [{"type": each.kind, "help": each.description, "unit": each.unit}]
+        for each in metrics.METRICS.values()
+    }
+    found |= {
+        each.name: [{"type": "gauge", "help": each.description, "unit": each.unit}]
+        for each in metrics.DERIVED.values()
+    }
+    names = sorted(found)
+    if wanted := asked.text("metric"):
+        names = [name for name in names if name == wanted]
+    return _answer(
+        answers.success({name: found[name] for name in names[: asked.limit()]})
+    )
+
+
+@get("/status/buildinfo")
+async def build_info() -> Response[bytes]:
+    return _answer(
+        answers.success(
+            {
+                "version": VERSION,
+                "revision": f"robometrics-{__version__}",
+                "branch": "",
+                "buildUser": "",
+                "buildDate": "",
+                "goVersion": "",
+            }
+        )
+    )
+
+
+@get("/status/runtimeinfo")
+async def runtime_info() -> Response[bytes]:
+    return _answer(answers.success({"reloadConfigSuccess": True}))
+
+
+@get("/rules")
+async def rules() -> Response[bytes]:
+    return _answer(answers.success({"groups": []}))
+
+
+@get("/alerts")
+async def alerts() -> Response[bytes]:
+    return _answer(answers.success({"alerts": []}))
+
+
+@route("/query_exemplars", http_method=_BOTH, status_code=200)
+async def query_exemplars() -> Response[bytes]:
+    return _answer(answers.success([]))
+
+
+@route("/{rest:path}", http_method=_BOTH, status_code=404)
+async def unknown(rest: str) -> None:
+    raise UnknownPathError(
+        f"{PATH}{rest} is not among what is answered here; see docs/prometheus.md"
+    )
+
+
+def _bounds(asked: Parameters) -> Bounds:
+    timeout = timeout_of(asked, TIMEOUT_SECONDS, TIMEOUT_SECONDS_MAX)
+    return Bounds(timeout, asked.limit())
+
+
+def _span(asked: Parameters) -> tuple[int, int]:
+    start_ns, stop_ns = asked.time_ns("start", 0), asked.time_ns("end", now_ns())
+    if stop_ns < start_ns:
+        raise BadDataError(
+            'invalid parameter "end": end timestamp must not be before start time'
+        )
+    return start_ns, stop_ns
+
+
+async def _listed(request: AnyRequest, engine: Engine, asked: Parameters) -> Any:
+    work = engine.list_series(asked.all("match[]"), *_span(asked), _bounds(asked))
+    return await _while_connected(request, work)
+
+
+def _listing(found: list[Any], asked: Parameters) -> Response[bytes]:
+    limit = asked.limit()
+    if limit is None or len(found) <= limit:
+        return _answer(answers.success(found))
+    return _answer(answers.success(found[:limit], ["results truncated due to limit"]))
+
+
+def _answer(body: bytes | None) -> Response[bytes]:
+    return Response(body or b"", media_type=answers.MEDIA_TYPE)
+
+
+async def _while_connected(request: AnyRequest, work: Awaitable[T]) -> T | None:
+    """Return what *work* returns; end it and return nothing if the client has left."""
+    found: T | None = None
+    problem: Exception | None = None
+    async with anyio.create_task_group() as tg:
+        tg.start_soon(_until_left, request, tg.cancel_scope)
+        try:
+            found = await work
+        except Exception as exc:  # a group would hide it from the handlers
+            problem = exc
+        tg.cancel_scope.cancel()
+    if problem is not None:
+        raise problem
+    return found
+
+
+async def _until_left(request: AnyRequest, scope: anyio.CancelScope) -> None:
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            scope.cancel()
+            return
