@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -29,6 +31,17 @@ class PrometheusServer(Server):
     """A Prometheus that scrapes nothing, over blocks made of samples."""
 
     scheme = "http"
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._http = httpx.Client(base_url=self.url)
+
+    def ask(self, path: str, **form: Any) -> Any:
+        return self._http.post(f"/api/v1/{path}", data=form).json()
+
+    def stop(self) -> None:
+        self._http.close()
+        super().stop()
 
     def load(self, samples: Iterable[Sample]) -> None:
         _, promtool = programs()
@@ -61,7 +74,7 @@ class PrometheusServer(Server):
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
-                if httpx.get(f"{self.url}/-/ready").is_success:
+                if self._http.get("/-/ready").is_success:
                     return
             except httpx.TransportError:
                 time.sleep(0.02)

@@ -107,11 +107,11 @@ def _extended(
         first_value: Of a counter, which cannot have been below zero before.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        to_start = np.where(to_start < between * _NEAR, to_start, between / 2)
         if first_value is not None:
             to_zero = sampled * first_value / change
             limited = (change > 0) & (first_value >= 0) & (to_zero < to_start)
             to_start = np.where(limited, to_zero, to_start)
+        to_start = np.where(to_start < between * _NEAR, to_start, between / 2)
         to_end = np.where(to_end < between * _NEAR, to_end, between / 2)
         return change * (sampled + to_start + to_end) / sampled
 
