@@ -102,11 +102,10 @@ def label_replaced(
     """Return *vector* with *target* set wherever *source* matches *expression*.
 
     Raises:
-        BadDataError: A name or the expression is wrong.
+        BadDataError: The name or the expression is wrong.
     """
-    for name in (target, source):
-        if not _LABEL.fullmatch(name):
-            raise BadDataError(f"label_replace(): {name[:80]!r} is not a label name")
+    if not _LABEL.fullmatch(target):
+        raise BadDataError(f"label_replace(): {target[:80]!r} is not a label name")
     compiled = pattern(expression)
     labels = []
     for each in vector.labels:

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Sequence
 from typing import Any, Literal, TypeVar
 
 import anyio
-from litestar import Request, Response, Router, get, route
+from litestar import MediaType, Request, Response, Router, get, route
 from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath
 
 from robometrics import __version__, metrics
 from robometrics.api.prometheus import answers
@@ -29,7 +30,8 @@ from robometrics.api.prometheus.parameters import (
 )
 from robometrics.store import Store
 
-PATH = "/prometheus/api/v1"
+PREFIX = "/prometheus"
+PATH = "/api/v1"
 VERSION = "2.50.0"
 """The Prometheus whose API this is a part of; Grafana decides by it what to ask for."""
 
@@ -41,7 +43,7 @@ T = TypeVar("T")
 def prometheus_router(store: Store) -> Router:
     """Return all endpoints, over one engine."""
     engine = Engine(store)
-    return Router(
+    api = Router(
         PATH,
         route_handlers=[
             query,
@@ -57,11 +59,21 @@ def prometheus_router(store: Store) -> Router:
             query_exemplars,
             unknown,
         ],
+    )
+    return Router(
+        PREFIX,
+        route_handlers=[home, api],
         dependencies={"engine": Provide(lambda: engine, sync_to_thread=False)},
         exception_handlers=answers.EXCEPTION_HANDLERS,
         request_max_body_size=BODY_BYTES_MAX,
         include_in_schema=False,  # it is described elsewhere, and by others
     )
+
+
+@get(["/", "/-/healthy", "/-/ready"], media_type=MediaType.TEXT)
+async def home() -> str:
+    """Answer those who look whether there is a Prometheus, before they ask it."""
+    return f"RoboMetrics speaks a part of Prometheus' HTTP API at {PREFIX}{PATH}\n"
 
 
 @route("/query", http_method=_BOTH, status_code=200)
@@ -106,7 +118,7 @@ async def labels(
 
 @get("/label/{name:str}/values")
 async def label_values(
-    request: AnyRequest, engine: NamedDependency[Engine], name: str
+    request: AnyRequest, engine: NamedDependency[Engine], name: FromPath[str]
 ) -> Response[bytes]:
     asked = await parameters_of(request)
     values: set[str] | None = None
@@ -174,9 +186,9 @@ async def query_exemplars() -> Response[bytes]:
 
 
 @route("/{rest:path}", http_method=_BOTH, status_code=404)
-async def unknown(rest: str) -> None:
+async def unknown(rest: FromPath[str]) -> None:
     raise UnknownPathError(
-        f"{PATH}{rest} is not among what is answered here; see docs/prometheus.md"
+        f"{PREFIX}{PATH}{rest} is not among what is answered here; see docs/prometheus.md"
     )
 
 
