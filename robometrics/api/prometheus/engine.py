@@ -132,7 +132,7 @@ class Engine:
             lines = await selection.lines(selects(node), times)
 
             def work() -> bytes:
-                value = Evaluation(times, lines, deadline).value(node)
+                value = Evaluation(times, lines, deadline).result(node)
                 value, warnings = _limited(value, bounds.limit)
                 deadline.check()
                 return answers.success(data(value, times), warnings)

@@ -31,6 +31,7 @@ from robometrics.api.prometheus.expression import (
 )
 from robometrics.api.prometheus.labels import nameless
 from robometrics.api.prometheus.lines import Line, latest, spans
+from robometrics.api.prometheus.syntax import TOO_DEEP
 from robometrics.api.prometheus.vector import (
     Bools,
     Floats,
@@ -125,14 +126,21 @@ class Evaluation:
             Call: self._call,
         }
 
-    def value(self, node: Node) -> Value:
-        """Return what *node* is worth.
+    def result(self, node: Node) -> Value:
+        """Return what the whole expression is worth.
 
         Raises:
-            BadDataError: An argument is wrong.
+            BadDataError: An argument is wrong, or it is nested too deeply.
             ExecutionError: It cannot be computed of these lines.
             QueryTimeoutError: It takes too long.
         """
+        try:
+            return self.value(node)
+        except RecursionError as exc:
+            raise BadDataError(TOO_DEEP) from exc
+
+    def value(self, node: Node) -> Value:
+        """Return what *node* is worth; it raises what ``result`` does."""
         self._deadline.check()
         return self._kinds[type(node)](node)
 

@@ -188,7 +188,7 @@ async def query_exemplars() -> Response[bytes]:
 @route("/{rest:path}", http_method=_BOTH, status_code=404)
 async def unknown(rest: FromPath[str]) -> None:
     raise UnknownPathError(
-        f"{PREFIX}{PATH}{rest} is not among what is answered here; see docs/prometheus.md"
+        f"{PREFIX}{PATH}{rest} is not answered here; see docs/prometheus.md"
     )
 
 

@@ -52,6 +52,12 @@ class Reading(NamedTuple):
             return 0
         return RESOLUTIONS[self.resolution].window * NS_PER_SECOND
 
+    @property
+    def longest(self) -> Reading:
+        """As far back as a value can ever be the present one."""
+        start_ns = self.stop_ns - LOOKBACK_MAX_NS - self.window_ns
+        return self._replace(start_ns=min(self.start_ns, start_ns))
+
 
 def reading_of(select: Select, times: Times, *, is_dump: bool = False) -> Reading:
     """Return what to read for *select*.
@@ -141,7 +147,7 @@ class Selection:
             select: [
                 entity
                 for entity in entities
-                if entity.lived(reading.start_ns, reading.stop_ns)
+                if entity.lived(reading.longest.start_ns, reading.stop_ns)
                 and may_match(select.matchers, entity)
             ]
             for select, reading in readings.items()
@@ -149,7 +155,7 @@ class Selection:
         # One look for all: the two sides of an operator must agree on labels.
         runs = await self._directory.runs(
             {entity for found in wanted.values() for entity in found},
-            min(reading.start_ns for reading in readings.values()),
+            min(reading.longest.start_ns for reading in readings.values()),
             max(reading.stop_ns for reading in readings.values()),
         )
         tracks = await self._read(readings, wanted)
@@ -171,14 +177,22 @@ class Selection:
         found: dict[tuple[Reading, Entity], list[Track]] = {}
         for (reading, entity), selects in plan.items():
             tracks = await self._tracks(entity, reading, selects)
-            if not tracks and not any(select.range_ns for select in selects):
-                # Sampled more rarely than most, or not at all: then this costs little.
-                start_ns = reading.stop_ns - LOOKBACK_MAX_NS - reading.window_ns
-                if start_ns < reading.start_ns:
-                    longer = reading._replace(start_ns=start_ns)
-                    tracks = await self._tracks(entity, longer, selects)
+            if not tracks and await self._is_rare(entity, reading, selects):
+                tracks = await self._tracks(entity, reading.longest, selects)
             found[reading, entity] = tracks
         return found
+
+    async def _is_rare(
+        self, entity: Entity, reading: Reading, selects: Sequence[Select]
+    ) -> bool:
+        """Return whether the present value may lie further back than was looked."""
+        longest = reading.longest
+        if longest == reading or any(select.range_ns for select in selects):
+            return False
+        span = (longest.start_ns, longest.stop_ns)
+        keys = await self._source.keys(entity.series, span)
+        names = {metrics.split_key(key)[0] for key in keys}
+        return any(select.takes_name(name) for select in selects for name in names)
 
     async def _tracks(
         self, entity: Entity, reading: Reading, selects: Sequence[Select]

@@ -27,10 +27,10 @@ from robometrics.api.prometheus.matching import Matcher, Operator, pattern
 from robometrics.schema import NS_PER_SECOND
 
 LENGTH_MAX = 16_384
-PARTS_MAX = 250
-"""Brackets and operators: the parser's stack overflows at some thousands, ours at
-some hundreds."""
+PARTS_MAX = 500
+"""Brackets and operators: the parser's stack overflows at some thousands."""
 
+TOO_DEEP = "query: nested too deeply"
 DURATION_MAX = timedelta(days=3_660)
 
 AGGREGATIONS = (
@@ -80,7 +80,10 @@ def parse(text: str) -> Node:
         parsed = parser.parse(text)
     except ValueError as exc:
         raise BadDataError(_explained(str(exc))) from exc
-    return _node(parsed)
+    try:
+        return _node(parsed)
+    except RecursionError as exc:
+        raise BadDataError(TOO_DEEP) from exc
 
 
 def parse_selector(text: str) -> Select:
