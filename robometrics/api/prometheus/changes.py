@@ -15,6 +15,9 @@ from robometrics.schema import NS_PER_SECOND
 _NEAR = 1.1
 """An end within so many mean distances of a sample belongs to the series."""
 
+_GAP_INTERVALS = 2.5
+"""What is further apart was not sampled in between."""
+
 Answer = tuple[Floats, Bools]
 
 
@@ -124,9 +127,9 @@ def _interpolated(line: Line, span: Span) -> Answer:
     """
     base_ns = int(line.time_ns[0])
     time, grown = line.time_ns - base_ns, _without_resets(line.value)
-    closed = np.diff(line.time_ns, append=line.time_ns[-1]) <= (
-        line.window_ns + line.interval_ns
-    )
+    window = line.time_ns // line.window_ns
+    is_near = np.diff(line.time_ns) <= _GAP_INTERVALS * line.interval_ns
+    closed = np.append(is_near | (window[1:] == window[:-1]), False)
 
     def sampled_after(index: Ints) -> Bools:
         inside = (index >= 0) & (index < len(time) - 1)

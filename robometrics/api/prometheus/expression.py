@@ -30,6 +30,9 @@ class Select(msgspec.Struct, frozen=True, kw_only=True):
     at: int | Literal["start", "end"] | None = None
     """Instead of the time of evaluation; ns since the Unix epoch."""
 
+    windows_min: int = 1
+    """Windows of a rollup that the range has to hold."""
+
     is_exact: bool = False
     """Whether a function needs each sample: windows of a rollup do not do."""
 

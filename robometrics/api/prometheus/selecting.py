@@ -34,7 +34,6 @@ LOOKBACK_INTERVALS = 5
 RAW_RANGE_MAX_NS = 4 * 3600 * NS_PER_SECOND
 """What is longer is read from rollups: decoding it would hold up everybody."""
 
-_WINDOWS_IN_RANGE = 6
 _WINDOWS_AT_ONCE = 30  # of an instant query, which reads little
 _WINDOWS_IN_DUMP = 1_200
 
@@ -77,7 +76,7 @@ def reading_of(select: Select, times: Times, *, is_dump: bool = False) -> Readin
     else:
         reach, unit = select.range_ns, select.range_ns // _WINDOWS_AT_ONCE
         if times.step_ns:
-            unit = min(select.range_ns // _WINDOWS_IN_RANGE, times.step_ns)
+            unit = min(select.range_ns // select.windows_min, times.step_ns)
     if is_dump:
         unit = select.range_ns // _WINDOWS_IN_DUMP
     is_long = last - first + reach > RAW_RANGE_MAX_NS

@@ -46,6 +46,9 @@ OF_EACH_SAMPLE = ("quantile_over_time", "stddev_over_time")
 """Windows of rollups cannot tell them."""
 
 MATHS = ("abs", "ceil", "exp", "floor", "ln", "log10", "log2", "sgn", "sqrt")
+OF_SEVERAL_SAMPLES = {"delta": 3, "idelta": 3, "irate": 2}
+"""What windows must lie in the range, for two samples to be there at all."""
+
 OTHERS = (
     *("absent", "clamp", "clamp_max", "clamp_min", "label_replace", "round"),
     *("scalar", "sort", "sort_desc", "time", "timestamp", "vector"),
@@ -169,12 +172,19 @@ def _call(node: parser.Call) -> Call:
             f"function {name}() is not supported; supported are {', '.join(FUNCTIONS)}"
         )
     arguments = tuple(_node(each) for each in node.args)
-    if name in OF_EACH_SAMPLE:
-        arguments = tuple(
-            replace(each, is_exact=True) if isinstance(each, Select) else each
+    return Call(
+        name,
+        tuple(
+            replace(
+                each,
+                is_exact=name in OF_EACH_SAMPLE,
+                windows_min=OF_SEVERAL_SAMPLES.get(name, 1),
+            )
+            if isinstance(each, Select)
+            else each
             for each in arguments
-        )
-    return Call(name, arguments)
+        ),
+    )
 
 
 def _aggregate(node: parser.AggregateExpr) -> Aggregate:
