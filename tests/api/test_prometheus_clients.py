@@ -295,6 +295,11 @@ async def test_errors_have_the_form_of_prometheus(
     assert said in body["error"]
 
 
+async def test_no_method_is_refused_in_another_form(measured: Served) -> None:
+    for path in ("metadata", "rules", "status/buildinfo", "label/host/values"):
+        assert 200 == (await ask(measured, "POST", path, {})).status_code
+
+
 async def test_a_body_that_is_too_large_is_refused(measured: Served) -> None:
     answer = await ask(measured, "POST", "query", {"query": "1" * 300_000})
     assert 413 == answer.status_code

@@ -94,8 +94,9 @@ async def over(
 
 
 async def listed(store: Store, match: str, end: int = 3600) -> list[dict[str, str]]:
-    found: list[Labels] = await Engine(store).list_series(
-        [match], START * SECOND, (START + end) * SECOND, Bounds()
+    span = START * SECOND, (START + end) * SECOND
+    found: list[Labels] = await Engine(store).listed(
+        [match], span, Bounds(), lambda labels: (labels,)
     )
     return [dict(labels) for labels in found]
 

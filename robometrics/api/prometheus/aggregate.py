@@ -20,13 +20,19 @@ from robometrics.api.prometheus.vector import (
 )
 
 
-def aggregate(node: Aggregate, inner: Vector, parameter: Floats | None) -> Vector:
+def aggregate(
+    node: Aggregate,
+    inner: Vector,
+    parameter: Floats | None,
+    go_on: Callable[[], None],
+) -> Vector:
     """Return *inner* aggregated at each time.
 
     Args:
         node: Operator and grouping.
         inner: What to aggregate.
         parameter: At each time, of operators that have one.
+        go_on: Called before each group; it may raise.
     """
     groups = grouped([_group(node, labels) for labels in inner.labels])
     if node.operator in ("topk", "bottomk"):
@@ -34,6 +40,7 @@ def aggregate(node: Aggregate, inner: Vector, parameter: Floats | None) -> Vecto
         return _chosen(node, inner, list(groups.values()), parameter)
     rows, present = [], []
     for members in groups.values():
+        go_on()
         index = np.array(members, dtype=np.intp)
         here = inner.present[index]
         present.append(np.logical_or.reduce(here, axis=0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
@@ -18,7 +18,7 @@ from robometrics.api.prometheus.errors import PrometheusError
 from robometrics.api.prometheus.evaluate import Times
 from robometrics.api.prometheus.labels import Labels
 from robometrics.api.prometheus.lines import Line
-from robometrics.api.prometheus.vector import Ints, Value, Vector
+from robometrics.api.prometheus.vector import Floats, Value, Vector
 from robometrics.errors import BadRequestError, RetryLaterError, RoboMetricsError
 
 log = logging.getLogger(__name__)
@@ -74,12 +74,14 @@ def range_data(value: Value, times: Times) -> Any:
         value = Vector([()], value[np.newaxis], everywhere)
     if isinstance(value, str):
         return {"resultType": "string", "result": []}
-    rows = [
-        (labels, at_ns[present], values[present])
-        for labels, values, present in zip(*value, strict=True)
-        if present.any()
-    ]
-    return _matrix(rows)
+    moments = np.array([str(_seconds(at)) for at in at_ns.tolist()])
+    return _matrix(
+        [
+            (labels, moments[present], values[present])
+            for labels, values, present in zip(*value, strict=True)
+            if present.any()
+        ]
+    )
 
 
 def dump_data(lines: Sequence[Line], start_ns: int, stop_ns: int) -> Any:
@@ -88,24 +90,28 @@ def dump_data(lines: Sequence[Line], start_ns: int, stop_ns: int) -> Any:
     for line in lines:
         inside = (line.time_ns > start_ns) & (line.time_ns <= stop_ns)
         if inside.any():
-            rows.append((line.labels, line.time_ns[inside], line.value[inside]))
+            moments = [str(_seconds(at)) for at in line.time_ns[inside].tolist()]
+            rows.append((line.labels, moments, line.value[inside]))
     return _matrix(rows)
 
 
-def _matrix(rows: Sequence[tuple[Labels, Ints, Any]]) -> Any:
+def _matrix(rows: Sequence[tuple[Labels, Iterable[str], Floats]]) -> Any:
+    """Return series by their labels, their values written at once: they are many."""
     return {
         "resultType": "matrix",
         "result": [
-            {
-                "metric": dict(labels),
-                "values": [
-                    [_seconds(at), text_of(each)]
-                    for at, each in zip(at_ns.tolist(), values.tolist(), strict=True)
-                ],
-            }
-            for labels, at_ns, values in sorted(rows, key=lambda row: row[0])
+            {"metric": dict(labels), "values": _written(moments, values)}
+            for labels, moments, values in sorted(rows, key=lambda row: row[0])
         ],
     }
+
+
+def _written(moments: Iterable[str], values: Floats) -> msgspec.Raw:
+    pairs = (
+        f'[{at},"{text_of(value)}"]'
+        for at, value in zip(moments, values.tolist(), strict=True)
+    )
+    return msgspec.Raw(f"[{','.join(pairs)}]".encode())
 
 
 def _seconds(ns: int) -> int | float:

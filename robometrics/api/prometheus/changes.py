@@ -132,8 +132,8 @@ def _interpolated(line: Line, span: Span) -> Answer:
     closed = np.append(is_near | (window[1:] == window[:-1]), False)
 
     def sampled_after(index: Ints) -> Bools:
-        inside = (index >= 0) & (index < len(time) - 1)
-        return inside & closed[np.clip(index, 0, len(time) - 1)]
+        inside: Bools = (index >= 0) & closed[np.maximum(index, 0)]
+        return inside
 
     starts_known = sampled_after(span.low - 1)
     stops_known = sampled_after(span.high - 1)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 import msgspec
@@ -13,6 +13,7 @@ from robometrics.api.prometheus import answers
 from robometrics.api.prometheus.directory import Directory
 from robometrics.api.prometheus.errors import (
     BadDataError,
+    ExecutionError,
     QueryTimeoutError,
     UnavailableError,
 )
@@ -36,6 +37,10 @@ AT_ONCE_MAX = 4
 
 WAITING_MAX = 200
 LISTED_MAX = 100_000
+
+
+T = TypeVar("T", str, Labels)
+Of = Callable[[Labels], Iterable[T]]
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -94,29 +99,44 @@ class Engine:
             )
         return await self._computed(node, times, bounds, answers.range_data)
 
-    async def list_series(
-        self, matches: Sequence[str], start_ns: int, stop_ns: int, bounds: Bounds
-    ) -> list[Labels]:
-        """Return the label sets that one of *matches* takes; of none: all, sorted.
+    async def listed(
+        self, matches: Sequence[str], span: tuple[int, int], bounds: Bounds, of: Of[T]
+    ) -> list[T]:
+        """Return what *of* makes of each series in a range, sorted, each once.
+
+        Args:
+            matches: Selectors, one of which has to take the series; none: all.
+            span: Start and end, ns since the Unix epoch.
+            bounds: How long it may take.
+            of: Makes what is wanted of the labels of a series.
 
         Raises:
             PrometheusError: It cannot be answered; the class says why.
             RetryLaterError: The database is away.
         """
         wanted = [parse_selector(match) for match in matches] or [EVERYTHING]
-        found: set[Labels] = set()
+        found: set[T] = set()
         async with self._slot(bounds):
-            async for labels in self._listing.series(wanted, start_ns, stop_ns):
-                found.add(labels)
-                if len(found) >= LISTED_MAX:
-                    break
+            async for labels in self._listing.series(wanted, *span):
+                found.update(of(labels))
+                if len(found) > LISTED_MAX:
+                    raise ExecutionError(
+                        f"more than {LISTED_MAX} are found; add matchers"
+                    )
         return sorted(found)
 
-    async def list_names(
-        self, label: str, start_ns: int, stop_ns: int
-    ) -> set[str] | None:
-        """Return the values of *label* if that takes no look at series."""
-        return await self._listing.names(label, start_ns, stop_ns)
+    async def values(
+        self, label: str, matches: Sequence[str], span: tuple[int, int], bounds: Bounds
+    ) -> list[str]:
+        """Return the values of *label*; as ``listed`` else."""
+        if not matches and (known := await self._listing.names(label, *span)):
+            return sorted(known)
+        return await self.listed(
+            matches,
+            span,
+            bounds,
+            lambda labels: (value for name, value in labels if name == label),
+        )
 
     async def _computed(
         self,

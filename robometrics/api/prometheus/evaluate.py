@@ -43,7 +43,7 @@ from robometrics.api.prometheus.vector import (
 )
 from robometrics.schema import NS_PER_SECOND
 
-CELLS_MAX = 4_000_000
+CELLS_MAX = 2_000_000
 """Values of one vector: series times times."""
 
 STEPS_OVER_SAMPLES_MAX = 500_000_000
@@ -215,7 +215,8 @@ class Evaluation:
 
     def _aggregated(self, node: Aggregate) -> Vector:
         parameter = None if node.parameter is None else self.scalar(node.parameter)
-        return aggregate(node, self.vector(node.inner), parameter)
+        inner = self.vector(node.inner)
+        return aggregate(node, inner, parameter, self._deadline.check)
 
     def _binary(self, node: Binary) -> Value:
         left, right = self.value(node.left), self.value(node.right)

@@ -28,12 +28,16 @@ from robometrics.api.prometheus.parameters import (
     step_of,
     timeout_of,
 )
+from robometrics.schema import NS_PER_SECOND
 from robometrics.store import Store
 
 PREFIX = "/prometheus"
 PATH = "/api/v1"
 VERSION = "2.50.0"
 """The Prometheus whose API this is a part of; Grafana decides by it what to ask for."""
+
+LISTED_NS = 86_400 * NS_PER_SECOND
+"""How far back series are listed if nothing is said."""
 
 _BOTH: Sequence[Literal["GET", "POST"]] = ("GET", "POST")
 AnyRequest = Request[Any, Any, Any]
@@ -101,9 +105,11 @@ async def series(
     request: AnyRequest, engine: NamedDependency[Engine]
 ) -> Response[bytes]:
     asked = await parameters_of(request)
-    if not asked.all("match[]"):
+    matches = asked.all("match[]")
+    if not matches:
         raise BadDataError("no match[] parameter provided")
-    found = await _listed(request, engine, asked)
+    work = engine.listed(matches, _span(asked), _bounds(asked), lambda each: (each,))
+    found = await _while_connected(request, work)
     return _listing([dict(each) for each in found or []], asked)
 
 
@@ -112,25 +118,22 @@ async def labels(
     request: AnyRequest, engine: NamedDependency[Engine]
 ) -> Response[bytes]:
     asked = await parameters_of(request)
-    found = await _listed(request, engine, asked)
-    return _listing(sorted({name for each in found or [] for name, _ in each}), asked)
+    work = engine.listed(
+        asked.all("match[]"), _span(asked), _bounds(asked), dict[str, str]
+    )
+    return _listing(await _while_connected(request, work), asked)
 
 
-@get("/label/{name:str}/values")
+@route("/label/{name:str}/values", http_method=_BOTH, status_code=200)
 async def label_values(
     request: AnyRequest, engine: NamedDependency[Engine], name: FromPath[str]
 ) -> Response[bytes]:
     asked = await parameters_of(request)
-    values: set[str] | None = None
-    if not asked.all("match[]"):
-        values = await engine.list_names(name, *_span(asked))
-    if values is None:
-        found = await _listed(request, engine, asked)
-        values = {value for each in found or [] for key, value in each if key == name}
-    return _listing(sorted(values), asked)
+    work = engine.values(name, asked.all("match[]"), _span(asked), _bounds(asked))
+    return _listing(await _while_connected(request, work), asked)
 
 
-@get("/metadata")
+@route("/metadata", http_method=_BOTH, status_code=200)
 async def metadata(request: AnyRequest) -> Response[bytes]:
     asked = await parameters_of(request)
     found = {
@@ -149,7 +152,7 @@ async def metadata(request: AnyRequest) -> Response[bytes]:
     )
 
 
-@get("/status/buildinfo")
+@route("/status/buildinfo", http_method=_BOTH, status_code=200)
 async def build_info() -> Response[bytes]:
     return _answer(
         answers.success(
@@ -165,17 +168,17 @@ async def build_info() -> Response[bytes]:
     )
 
 
-@get("/status/runtimeinfo")
+@route("/status/runtimeinfo", http_method=_BOTH, status_code=200)
 async def runtime_info() -> Response[bytes]:
     return _answer(answers.success({"reloadConfigSuccess": True}))
 
 
-@get("/rules")
+@route("/rules", http_method=_BOTH, status_code=200)
 async def rules() -> Response[bytes]:
     return _answer(answers.success({"groups": []}))
 
 
-@get("/alerts")
+@route("/alerts", http_method=_BOTH, status_code=200)
 async def alerts() -> Response[bytes]:
     return _answer(answers.success({"alerts": []}))
 
@@ -198,7 +201,8 @@ def _bounds(asked: Parameters) -> Bounds:
 
 
 def _span(asked: Parameters) -> tuple[int, int]:
-    start_ns, stop_ns = asked.time_ns("start", 0), asked.time_ns("end", now_ns())
+    stop_ns = asked.time_ns("end", now_ns())
+    start_ns = asked.time_ns("start", max(0, stop_ns - LISTED_NS))
     if stop_ns < start_ns:
         raise BadDataError(
             'invalid parameter "end": end timestamp must not be before start time'
@@ -206,12 +210,8 @@ def _span(asked: Parameters) -> tuple[int, int]:
     return start_ns, stop_ns
 
 
-async def _listed(request: AnyRequest, engine: Engine, asked: Parameters) -> Any:
-    work = engine.list_series(asked.all("match[]"), *_span(asked), _bounds(asked))
-    return await _while_connected(request, work)
-
-
-def _listing(found: list[Any], asked: Parameters) -> Response[bytes]:
+def _listing(found: list[Any] | None, asked: Parameters) -> Response[bytes]:
+    found = found or []
     limit = asked.limit()
     if limit is None or len(found) <= limit:
         return _answer(answers.success(found))
