@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,19 +15,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robometrics.api.prometheus.answers import text_of
+from robometrics.api.prometheus.calls import CALLS
 from robometrics.api.prometheus.errors import BadDataError
 from robometrics.api.prometheus.evaluate import Deadline, Evaluation, Times
 from robometrics.api.prometheus.expression import Select, selects
 from robometrics.api.prometheus.labels import make_labels
 from robometrics.api.prometheus.lines import Line
 from robometrics.api.prometheus.matching import Matcher
-from robometrics.api.prometheus.over_time import quantile_of
-from robometrics.api.prometheus.syntax import PARTS_MAX, parse
+from robometrics.api.prometheus.over_time import OVER_TIME, quantile_of
+from robometrics.api.prometheus.syntax import (
+    AGGREGATIONS,
+    FUNCTIONS,
+    PARTS_MAX,
+    RATES,
+    SETS,
+    parse,
+)
 
 WORDS = st.sampled_from(
     [
         *("sum", "rate", "by", "on", "and", "offset", "bool", "group_left", "@", "x"),
         *("(", ")", "{", "}", "[", "]", "5m", ":", ",", "=", "=~", '"a"', "'('", "`"),
+        *("x @ 1e12", "x @ 1e9", "offset -1y", "-5", "1e400", "[1s]", "# c"),
         *("+", "-", "/", "^", "1", "1e3", "NaN", "0x", "é", "\x00", "start()", "topk"),
     ]
 )
@@ -71,6 +82,23 @@ def test_deep_nesting_is_computed_or_refused(nested: Callable[[int], str]) -> No
     for count in (PARTS_MAX + 1, 100_000):
         with pytest.raises(BadDataError, match=r"more than|longer than"):
             computed(count)
+
+
+@pytest.mark.parametrize(
+    "query", ["x @ -5", "x @-1", "x @ 1e12", "x @ 1e30", "x offset 1e300", "x[1e18]"]
+)
+def test_a_time_that_cannot_be_is_bad_data(query: str) -> None:
+    """The parser panics at some of them, which is no exception that is caught."""
+    with pytest.raises(BadDataError):
+        parse(query)
+
+
+def test_what_is_documented_is_what_is_supported() -> None:
+    text = (Path(__file__).parents[2] / "docs/prometheus.md").read_text()
+    start, stop = text.index("## What is supported"), text.index("All else, as")
+    named = set(re.findall(r"[a-z][a-z0-9_]+", text[start:stop]))
+    assert set() == {*FUNCTIONS, *AGGREGATIONS, *SETS} - named
+    assert {*FUNCTIONS} == {*CALLS, *OVER_TIME, "quantile_over_time", *RATES}
 
 
 def test_signs_in_texts_do_not_count() -> None:

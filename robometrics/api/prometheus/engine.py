@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import anyio
@@ -39,6 +40,7 @@ WAITING_MAX = 200
 LISTED_MAX = 100_000
 
 
+Lines = Mapping[Select, Sequence[Line]]
 T = TypeVar("T", str, Labels)
 Of = Callable[[Labels], Iterable[T]]
 
@@ -60,7 +62,6 @@ class Engine:
         self._listing = Listing(self._directory, self._source)
         self._slots = anyio.Semaphore(AT_ONCE_MAX)
         self._waiting = 0
-        self.running = 0
 
     async def instant(self, text: str, at_ns: int, bounds: Bounds) -> bytes:
         """Return the answer at one time.
@@ -72,8 +73,10 @@ class Engine:
         node = parse(text)
         times = Times(at_ns, at_ns)
         if isinstance(node, Select) and node.range_ns:
-            return await self._dump(node, times, bounds)
-        return await self._computed(node, times, bounds, answers.instant_data)
+            work = partial(_dumped, node, times, bounds)
+            return await self._answered([node], times, bounds, work, is_dump=True)
+        work = partial(_computed, node, times, bounds, answers.instant_data)
+        return await self._answered(selects(node), times, bounds, work)
 
     async def over_range(self, text: str, times: Times, bounds: Bounds) -> bytes:
         """Return the answer at each step of a range.
@@ -97,7 +100,8 @@ class Engine:
                 "invalid expression type for range query, must be Scalar or instant "
                 "Vector"
             )
-        return await self._computed(node, times, bounds, answers.range_data)
+        work = partial(_computed, node, times, bounds, answers.range_data)
+        return await self._answered(selects(node), times, bounds, work)
 
     async def listed(
         self, matches: Sequence[str], span: tuple[int, int], bounds: Bounds, of: Of[T]
@@ -138,44 +142,26 @@ class Engine:
             lambda labels: (value for name, value in labels if name == label),
         )
 
-    async def _computed(
+    async def _answered(
         self,
-        node: Node,
+        wanted: Iterable[Select],
         times: Times,
         bounds: Bounds,
-        data: Callable[[Value, Times], Any],
+        work: Callable[[Lines, Deadline], bytes],
+        *,
+        is_dump: bool = False,
     ) -> bytes:
-        deadline = Deadline(bounds.timeout_seconds)
-
-        async with self._slot(bounds):
-            selection = Selection(self._directory, self._source, Budget())
-            lines = await selection.lines(selects(node), times)
-
-            def work() -> bytes:
-                value = Evaluation(times, lines, deadline).result(node)
-                value, warnings = _limited(value, bounds.limit)
-                deadline.check()
-                return answers.success(data(value, times), warnings)
-
-            return await _in_thread(work, deadline)
-
-    async def _dump(self, select: Select, times: Times, bounds: Bounds) -> bytes:
+        """Read on the event loop, and *work* in a thread."""
         deadline = Deadline(bounds.timeout_seconds)
         async with self._slot(bounds):
             selection = Selection(self._directory, self._source, Budget())
-            found = await selection.lines([select], times, is_dump=True)
-            lines: list[Line] = found[select]
-            warnings = []
-            if bounds.limit is not None and len(lines) > bounds.limit:
-                lines, warnings = lines[: bounds.limit], [_TRUNCATED]
-            stop_ns = int(times.of(select)[0])
-
-            def work() -> bytes:
-                start_ns = stop_ns - select.range_ns
-                data = answers.dump_data(lines, start_ns, stop_ns)
-                return answers.success(data, warnings)
-
-            return await _in_thread(work, deadline)
+            gathered = await selection.read(wanted, times, is_dump=is_dump)
+            try:
+                return await anyio.to_thread.run_sync(
+                    lambda: work(gathered.lines(), deadline), abandon_on_cancel=True
+                )
+            finally:
+                deadline.give_up()
 
     @asynccontextmanager
     async def _slot(self, bounds: Bounds) -> AsyncIterator[None]:
@@ -194,11 +180,9 @@ class Engine:
                     await self._slots.acquire()
                 finally:
                     self._waiting -= 1
-                self.running += 1
                 try:
                     yield
                 finally:
-                    self.running -= 1
                     self._slots.release()
         except TimeoutError as exc:
             raise QueryTimeoutError(
@@ -209,18 +193,32 @@ class Engine:
 _TRUNCATED = "results truncated due to limit"
 
 
-def _limited(value: Value, limit: int | None) -> tuple[Value, list[str]]:
-    if not isinstance(value, Vector):
-        return value, []
-    rows = [row for row, here in enumerate(value.present) if here.any()]
-    if limit is None or len(rows) <= limit:
-        return value, []
-    return rows_of(value, rows[:limit]), [_TRUNCATED]
+def _computed(
+    node: Node,
+    times: Times,
+    bounds: Bounds,
+    data: Callable[[Value, Times], Any],
+    lines: Lines,
+    deadline: Deadline,
+) -> bytes:
+    value = Evaluation(times, lines, deadline).result(node)
+    warnings = []
+    if isinstance(value, Vector) and bounds.limit is not None:
+        rows = [row for row, here in enumerate(value.present) if here.any()]
+        if len(rows) > bounds.limit:
+            value = rows_of(value, rows[: bounds.limit])
+            warnings = [_TRUNCATED]
+    deadline.check()
+    return answers.success(data(value, times), warnings)
 
 
-async def _in_thread(work: Callable[[], bytes], deadline: Deadline) -> bytes:
-    """Return what *work* returns; if nobody waits any more, let it end soon."""
-    try:
-        return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
-    finally:
-        deadline.give_up()
+def _dumped(
+    select: Select, times: Times, bounds: Bounds, lines: Lines, deadline: Deadline
+) -> bytes:
+    deadline.check()
+    found, warnings = lines[select], []
+    if bounds.limit is not None and len(found) > bounds.limit:
+        found, warnings = found[: bounds.limit], [_TRUNCATED]
+    stop_ns = int(times.of(select)[0])
+    data = answers.dump_data(found, stop_ns - select.range_ns, stop_ns)
+    return answers.success(data, warnings)

@@ -39,11 +39,6 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     windows: Windows | None = None
     """``None``: these are the samples as they were taken."""
 
-    @property
-    def bytes(self) -> int:
-        columns = 3 if self.windows is None else 7
-        return 8 * columns * len(self.time_ns)
-
 
 def latest(line: Line, at_ns: Ints) -> tuple[Ints, Bools]:
     """Return the index of the present sample at each time, and whether there is one."""

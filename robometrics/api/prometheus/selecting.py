@@ -118,6 +118,31 @@ def lookback_ns(interval_ns: int) -> int:
     return min(max(wanted, LOOKBACK_MIN_NS), LOOKBACK_MAX_NS)
 
 
+class Gathered(NamedTuple):
+    """What was read for the selectors of one query."""
+
+    readings: Mapping[Select, Reading]
+    wanted: Mapping[Select, Sequence[Entity]]
+    runs: Runs
+    tracks: Mapping[tuple[Reading, Entity], Sequence[Track]]
+
+    def lines(self) -> dict[Select, list[Line]]:
+        """Return the lines of each selector; this takes a while of many.
+
+        Raises:
+            ExecutionError: There are too many.
+        """
+        return {
+            select: _lines(
+                select,
+                {each: self.tracks[reading, each] for each in self.wanted[select]},
+                self.runs,
+                reading.window_ns,
+            )
+            for select, reading in self.readings.items()
+        }
+
+
 class Selection:
     """Reads what the selectors of one query need, each series and span once."""
 
@@ -126,13 +151,13 @@ class Selection:
         self._source = source
         self._budget = budget
 
-    async def lines(
+    async def read(
         self, selects: Iterable[Select], times: Times, *, is_dump: bool = False
-    ) -> dict[Select, list[Line]]:
-        """Return the lines of each selector.
+    ) -> Gathered:
+        """Read for each of *selects*.
 
         Raises:
-            ExecutionError: There are too many, or too many samples.
+            ExecutionError: There are too many runs or samples.
             RetryLaterError: The database is away.
         """
         readings = {
@@ -140,7 +165,7 @@ class Selection:
             for select in dict.fromkeys(selects)
         }
         if not readings:
-            return {}
+            return Gathered({}, {}, {}, {})
         entities = await self._directory.entities()
         wanted = {
             select: [
@@ -157,12 +182,7 @@ class Selection:
             min(reading.longest.start_ns for reading in readings.values()),
             max(reading.stop_ns for reading in readings.values()),
         )
-        tracks = await self._read(readings, wanted)
-        found: dict[Select, list[Line]] = {}
-        for select, reading in readings.items():
-            own = {entity: tracks[reading, entity] for entity in wanted[select]}
-            found[select] = _lines(select, own, runs, reading.window_ns)
-        return found
+        return Gathered(readings, wanted, runs, await self._read(readings, wanted))
 
     async def _read(
         self,

@@ -8,10 +8,9 @@ from typing import NamedTuple, Protocol
 from robometrics.api.prometheus.errors import ExecutionError
 from robometrics.api.prometheus.lines import Windows
 from robometrics.api.prometheus.vector import Floats, Ints
-from robometrics.store import RESOLUTIONS, Series
+from robometrics.store import Series
 
 RAW = "raw"
-RESOLUTION_NAMES = (RAW, *RESOLUTIONS)
 NUMBERS_MAX = 8_000_000
 
 Wanted = Callable[[str], bool]

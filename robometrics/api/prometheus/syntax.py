@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -61,6 +62,7 @@ SETS = ("and", "or", "unless")
 
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|`[^`]*`', re.DOTALL)
 _PARTS = re.compile(r"[(\[{+\-*/%^<>=!]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
+_BEFORE_1970 = re.compile(r"@\s*-")
 _OPERATORS: tuple[tuple[parser.MatchOp, Operator], ...] = (
     (parser.MatchOp.Equal, "="),
     (parser.MatchOp.NotEqual, "!="),
@@ -77,16 +79,13 @@ def parse(text: str) -> Node:
     """
     if len(text) > LENGTH_MAX:
         raise BadDataError(f"query: longer than {LENGTH_MAX} characters")
-    if len(_PARTS.findall(_STRINGS.sub('""', text))) > PARTS_MAX:
+    plain = _STRINGS.sub('""', text)
+    if len(_PARTS.findall(plain)) > PARTS_MAX:
         raise BadDataError(f"query: more than {PARTS_MAX} operators and brackets")
-    try:
-        parsed = parser.parse(text)
-    except ValueError as exc:
-        raise BadDataError(_explained(str(exc))) from exc
-    try:
-        return _node(parsed)
-    except RecursionError as exc:
-        raise BadDataError(TOO_DEEP) from exc
+    if _BEFORE_1970.search(plain):
+        raise BadDataError("query: @ with a time before 1970 is not supported")
+    with _translated("query"):
+        return _node(parser.parse(text))
 
 
 def parse_selector(text: str) -> Select:
@@ -101,10 +100,22 @@ def parse_selector(text: str) -> Select:
     return found
 
 
-def _explained(problem: str) -> str:
-    if problem.startswith("unknown function"):
-        return f"{problem}; supported are {', '.join(FUNCTIONS)}"
-    return f"invalid query: {problem}"
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Turn what the parser raises into what the client is told."""
+    try:
+        yield
+    except (ValueError, OverflowError) as exc:
+        problem = str(exc)
+        if problem.startswith("unknown function"):
+            problem += f"; supported are {', '.join(FUNCTIONS)}"
+        raise BadDataError(f"invalid {what}: {problem}") from exc
+    except RecursionError as exc:
+        raise BadDataError(TOO_DEEP) from exc
+    except BaseException as exc:
+        if type(exc).__name__ != "PanicException":  # it has no other name here
+            raise
+        raise BadDataError(f"invalid {what}: the parser cannot read it") from exc
 
 
 def _node(node: Any) -> Node:
@@ -264,7 +275,5 @@ def parse_duration(name: str, text: str) -> int:
     Raises:
         BadDataError: It is none; *name* is named.
     """
-    try:
+    with _translated(f'parameter "{name}"'):
         return _nanoseconds(parser.parse_duration(text[:100]), name)
-    except (ValueError, OverflowError) as exc:
-        raise BadDataError(f'invalid parameter "{name}": {exc}') from exc
