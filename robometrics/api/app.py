@@ -26,6 +26,7 @@ from robometrics.api.live import live
 from robometrics.api.page import page_routes
 from robometrics.api.pipeline import Gauges, pipeline
 from robometrics.api.problems import EXCEPTION_HANDLERS
+from robometrics.api.prometheus import prometheus_router
 from robometrics.api.query import QueryController
 from robometrics.api.seed.endpoints import IntakeController, ServeController, health
 from robometrics.api.seed.intake import Intake
@@ -71,6 +72,7 @@ def make_app(link: Link, store: Store, watched: Sequence[Watched] = ()) -> Lites
             live,
             pipeline,
             exposition,
+            prometheus_router(store),
             *page_routes(),  # type: ignore[list-item]
         ],
         dependencies={
