@@ -26,6 +26,11 @@ ROOT = Path(__file__).parents[2]
         "publish",
         "persist",
         "rollup",
+        "scaling",
+        "housekeeping",
+        "sizes",
+        "quantiles",
+        "queries",
         "latency",
     ],
 )
