@@ -111,6 +111,12 @@ class MissingBinaryError(RoboMetricsError):
     code = "missing_binary"
 
 
+class QueryTimeoutError(RoboMetricsError):
+    """An answer takes longer than it may: ask for less, or give it more time."""
+
+    code = "query_timeout"
+
+
 class NotFoundError(RoboMetricsError):
     """What was asked for is not known."""
 

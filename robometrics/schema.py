@@ -7,13 +7,13 @@ of two releases run side by side during a deploy. Data travels as MessagePack.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
 from robometrics.errors import DiscardMessageError
-from robometrics.metrics import KEY
+from robometrics.metrics import is_key
 
 MESSAGE_BYTES_MAX = 256 * 1024
 SAMPLES_PER_BATCH_MAX = 10_000
@@ -23,11 +23,14 @@ TALLY_EVENTS_MAX = 2_000
 NS_PER_SECOND = 1_000_000_000
 
 _INT64 = {"ge": -(2**63), "le": 2**63 - 1}
-_FLOAT_MAX = 1e280  # so that no sum or rate per second of them overflows
+_FLOAT_MAX = 1e280  # so that no sum or rate per second of them overflows; nor is it NaN
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 Text = Annotated[str, msgspec.Meta(max_length=1_000)]
 RunId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-z-]{1,64}\Z")]
+REPORTED = "reported-"
+"""Begins the runs of readings that were posted over HTTP, see ``is_reported``."""
+
 EventId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-z-]{1,64}\Z")]
 BootId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f-]{1,64}\Z")]
 Pid = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
@@ -37,7 +40,9 @@ Slot = Annotated[int, msgspec.Meta(ge=946_684_800, lt=4_102_444_800)]
 """Seconds since the Unix epoch, from 2000 to 2099."""
 
 OffsetNs = Annotated[int, msgspec.Meta(ge=0, lt=NS_PER_SECOND)]
-MetricKey = Annotated[str, msgspec.Meta(pattern=KEY)]
+MetricKey = str
+"""Matches ``metrics.KEY``: checked apart, as most have been seen before."""
+
 Value = (
     Annotated[int, msgspec.Meta(**_INT64)]
     | Annotated[float, msgspec.Meta(ge=-_FLOAT_MAX, le=_FLOAT_MAX)]
@@ -51,6 +56,24 @@ Tags = Annotated[
     ],
     msgspec.Meta(max_length=16),
 ]
+Facts = Annotated[
+    dict[
+        Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,62}\Z")],
+        Annotated[str, msgspec.Meta(max_length=200)]
+        | Annotated[int, msgspec.Meta(**_INT64)]
+        | Annotated[float, msgspec.Meta(ge=-_FLOAT_MAX, le=_FLOAT_MAX)],
+    ],
+    msgspec.Meta(max_length=32),
+]
+
+
+def is_reported(run: str) -> bool:
+    """Tell whether the readings of *run* were posted over HTTP.
+
+    No worker of ours took them: nobody counts them in tallies, and nobody says what
+    of them is missing.
+    """
+    return run.startswith(REPORTED)
 
 
 class Previous(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +109,8 @@ class Batch(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"):
     """Incarnation: of a process, boot id + pid + kernel start time; else boot id."""
 
     generation: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0
-    """Counts the backward steps of the host's wall clock."""
+    """Counts the backward steps of the host's wall clock; of what was posted over HTTP,
+    the readings of one second."""
 
     slot: Slot
     """The second that all samples lie in, since the Unix epoch."""
@@ -216,6 +240,9 @@ class Event(msgspec.Struct, kw_only=True, omit_defaults=True, tag="event"):
     missing_samples: Count | None = None
     """Samples known to be missing in batches that are there, of a ``gap``."""
 
+    facts: Facts | None = None
+    """What the machine is, of a ``worker_started``: names with units, and values."""
+
 
 Cause = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z_]{0,31}\Z")]
 
@@ -307,6 +334,9 @@ def decode_bounded(
 
 
 def _check_columns(batch: AnyBatch) -> None:
+    _check_keys(batch.metrics)
+    if batch.previous is not None:
+        _check_keys(batch.previous.counters)
     offsets = batch.offset_ns
     if len(offsets) > 1 and sorted(set(offsets)) != offsets:
         raise DiscardMessageError("offset_ns: must increase")
@@ -316,5 +346,19 @@ def _check_columns(batch: AnyBatch) -> None:
             raise DiscardMessageError(
                 f"metrics.{key}: {len(column)} values for {len(offsets)} samples"
             )
-        if not math.isfinite(sum(filter(None, column))):
-            raise DiscardMessageError(f"metrics.{key}: not a finite number")
+
+
+_known_keys: set[str] = set()
+_KNOWN_KEYS_MAX = 65_536  # names of interfaces and threads come and go for ever
+
+
+def _check_keys(found: Mapping[str, object]) -> None:
+    """Refuse what is no key of a metric; matching each anew would double the cost."""
+    if found.keys() <= _known_keys:
+        return
+    for key in found.keys() - _known_keys:
+        if not is_key(key):
+            raise DiscardMessageError(f"{key[:80]!r} is no key of a metric")
+    if len(_known_keys) > _KNOWN_KEYS_MAX:
+        _known_keys.clear()
+    _known_keys.update(found)

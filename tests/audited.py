@@ -10,7 +10,7 @@ from builders import SLOT, host_batch, process_batch, tally
 from robometrics.schema import AnyBatch, Event
 from robometrics.store import Store
 from robometrics.store.auditing import audit
-from robometrics.store.batches import batch_id
+from robometrics.store.batch_documents import batch_id
 from robometrics.store.report import Report
 
 MINUTE = SLOT - SLOT % 60

@@ -27,6 +27,8 @@ from robometrics.api.page import page_routes
 from robometrics.api.pipeline import Gauges, pipeline
 from robometrics.api.problems import EXCEPTION_HANDLERS
 from robometrics.api.query import QueryController
+from robometrics.api.seed.endpoints import IntakeController, ServeController, health
+from robometrics.api.seed.intake import Intake
 from robometrics.api.verify import answering
 from robometrics.broker import Link
 from robometrics.errors import SettingsError
@@ -47,10 +49,12 @@ def make_app(link: Link, store: Store, watched: Sequence[Watched] = ()) -> Lites
         watched: Consumers in this process, whose state health shows.
     """
     hub = Hub(link)
+    intake = Intake(link)
     dependencies: dict[str, Any] = {
         "link": link,
         "store": store,
         "hub": hub,
+        "intake": intake,
         "gauges": Gauges(link, store),
         "consumers": Consumers(watched),
     }
@@ -61,6 +65,9 @@ def make_app(link: Link, store: Store, watched: Sequence[Watched] = ()) -> Lites
             CompletenessController,
             ControlController,
             HealthController,
+            IntakeController,
+            ServeController,
+            health,
             live,
             pipeline,
             exposition,
@@ -70,7 +77,7 @@ def make_app(link: Link, store: Store, watched: Sequence[Watched] = ()) -> Lites
             name: Provide(_constant(value), sync_to_thread=False)
             for name, value in dependencies.items()
         },
-        lifespan=[lambda _: answering(link, store)],
+        lifespan=[lambda _: answering(link, store), lambda _: intake.running()],
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=OpenAPIConfig(
             title="RoboMetrics",

@@ -86,24 +86,29 @@ class HealthController(Controller):
         consumers: NamedDependency[Consumers],
     ) -> Response[Readiness]:
         """Return 200 if broker, database and consumers work, else 503 and why."""
-        found, problem = await asyncio.gather(gauges.read(), gauges.ping_database())
-        parts = {
-            "broker": _broker(link),
-            "database": Part(ok=not problem, problem=problem),
-            "stream": _stream(found),
-        }
-        for each in consumers.watched:
-            parts[each.name] = Part(
-                ok=not each.problem,
-                problem=each.problem,
-                absorbed=each.absorbed,
-                discarded=each.discarded,
-                pending=_pending(found, each.name),
-            )
-        answer = Readiness(status=_status(parts), parts=parts)
+        answer = await readiness(link, gauges, consumers)
         if answer.status == "unavailable":
             return Response(answer, status_code=HTTPStatus.SERVICE_UNAVAILABLE)
         return Response(answer, status_code=HTTPStatus.OK)
+
+
+async def readiness(link: Link, gauges: Gauges, consumers: Consumers) -> Readiness:
+    """Ask broker, database and consumers how they are."""
+    found, problem = await asyncio.gather(gauges.read(), gauges.ping_database())
+    parts = {
+        "broker": _broker(link),
+        "database": Part(ok=not problem, problem=problem),
+        "stream": _stream(found),
+    }
+    for each in consumers.watched:
+        parts[each.name] = Part(
+            ok=not each.problem,
+            problem=each.problem,
+            absorbed=each.absorbed,
+            discarded=each.discarded,
+            pending=_pending(found, each.name),
+        )
+    return Readiness(status=_status(parts), parts=parts)
 
 
 def _status(

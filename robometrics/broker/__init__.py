@@ -1,15 +1,16 @@
 """The broker: the only package that imports ``nats``.
 
 ``link`` keeps a connection alive, ``ask`` does without one, ``publisher`` publishes
-with acknowledgement, ``consumer`` fetches from a shared durable, ``provisioning``
-creates durables and stream. ``progress`` tells how far the durables are, ``depth`` how
-much waits, ``advisories`` what the broker gave up, ``inspection`` whether all is as
-wanted.
+with acknowledgement, ``consumer`` fetches from a shared durable, ``delivery`` is one
+message of it, ``provisioning`` creates durables and stream. ``progress`` tells how far
+the durables are, ``depth`` how much waits, ``advisories`` what the broker gave up,
+``inspection`` whether all is as wanted.
 """
 
 from robometrics.broker.advisories import Advisories, GivenUp, decode_advisory
 from robometrics.broker.ask import ask_all, ask_once
-from robometrics.broker.consumer import Delivery, Puller
+from robometrics.broker.consumer import Puller
+from robometrics.broker.delivery import Delivery
 from robometrics.broker.depth import Depth, DurableDepth, StreamDepth, measure_depth
 from robometrics.broker.inspection import BrokerState, inspect_broker
 from robometrics.broker.link import Link, Message, Subscription, open_link

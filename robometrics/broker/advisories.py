@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 import msgspec
 from nats.js.errors import APIError, NotFoundError
 
-from robometrics.broker.consumer import Delivery, Puller
+from robometrics.broker.consumer import Puller
+from robometrics.broker.delivery import Delivery
 from robometrics.broker.link import DOWN_ERRORS, Link
 from robometrics.broker.provisioning import ADVISORIES, ADVISORIES_DURABLE, STREAM
 from robometrics.errors import RetryLaterError

@@ -10,8 +10,9 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, MaxPayloadError, OutboundBufferLimitError
 
-Receive = Callable[[bytes, bytes, bytes | None], None]
-"""Takes subject, data and headers of one message, as they came, and returns at once."""
+Receive = Callable[[bytes, bytes, bytes, bytes | None], None]
+"""Takes subject, reply subject, data and headers of one message, as they came, and
+returns at once."""
 
 
 class LastingClient(Client):
@@ -63,7 +64,7 @@ class LastingClient(Client):
         if receive is None:
             await super()._process_msg(sid, subject, reply, data, headers)
         else:
-            receive(subject, data, headers)
+            receive(subject, reply, data, headers)
 
     def _build_message(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Any

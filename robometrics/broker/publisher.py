@@ -116,7 +116,9 @@ class AckedPublisher:
         self._room.set()
         return entry[1] if entry is not None and not entry[1].done() else None
 
-    def _on_ack(self, subject: bytes, data: bytes, headers: bytes | None) -> None:
+    def _on_ack(
+        self, subject: bytes, _: bytes, data: bytes, headers: bytes | None
+    ) -> None:
         future = self._take(subject.rsplit(b".", 1)[1])
         if future is None:
             return

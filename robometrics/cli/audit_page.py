@@ -97,6 +97,11 @@ def _summary(report: Report) -> Iterator[str]:
         f"{report.tallies} tallies, {report.events} events in them; "
         f"{report.on_its_way} messages on their way"
     )
+    if reported := sum(run.reported for run in report.runs):
+        yield (
+            f"{reported} batches were posted over HTTP: compared with the rollups, "
+            "but no worker says how many there should be"
+        )
     for run in report.runs:
         yield from _differences(run)
     for tally in report.missing_tallies:

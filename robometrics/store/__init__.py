@@ -15,7 +15,14 @@ from robometrics.store.fleet import Fleet, GpuRow, HostRow, ProcessRow, RunRow
 from robometrics.store.gaps import Gap
 from robometrics.store.inspection import DatabaseState
 from robometrics.store.keys import Series, message_key
-from robometrics.store.rollups import RESOLUTIONS, Rollups, Window, group_key
+from robometrics.store.rollups import (
+    RESOLUTIONS,
+    MetricWindows,
+    Rollups,
+    RunWindows,
+    Window,
+    group_key,
+)
 from robometrics.store.trials import Trials
 
 __all__ = [
@@ -29,9 +36,11 @@ __all__ = [
     "GpuRow",
     "HostRow",
     "KeptLetter",
+    "MetricWindows",
     "ProcessRow",
     "Rollups",
     "RunRow",
+    "RunWindows",
     "Series",
     "Store",
     "Trials",

@@ -1,48 +1,48 @@
-"""Samples as they came: one document per batch, written once however often sent."""
+"""Samples as they came: one document per batch, written once however often sent.
+
+``compaction`` moves older ones into blocks. A batch is in one of both, or for a moment
+in both: so the fresh ones are read first, and of two copies one counts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from datetime import datetime, timezone
+import asyncio
+import heapq
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import Any
 
-from bson.binary import Binary
-from pymongo import DESCENDING
+import numpy as np
+from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import BulkWriteError
 
-from robometrics import metrics
 from robometrics.errors import DiscardMessageError
-from robometrics.schema import AnyBatch, GpuBatch, HostBatch, Previous, ProcessBatch
-from robometrics.store import columns
-from robometrics.store.driver import Database, plain
-from robometrics.store.failures import sort_failures, translated
-from robometrics.store.keys import (
-    SLOT_STOP,
-    Series,
-    document_id,
-    id_range,
-    run_digest,
-    series_digest,
+from robometrics.schema import AnyBatch
+from robometrics.store import blocks
+from robometrics.store.assembly import batches_of
+from robometrics.store.batch_documents import (
+    HIDDEN,
+    RunStrip,
+    strips_of,
+    to_documents,
 )
+from robometrics.store.driver import Database
+from robometrics.store.failures import sort_failures, translated
+from robometrics.store.keys import SLOT_STOP, Series, id_range, series_digest
+from robometrics.store.strips import Strip, joined
 
 COLLECTION = "batches"
-_READ_DOCUMENTS = 500  # larger answers are decoded on the event loop in one go
-
-
-def batch_id(batch: AnyBatch) -> Binary:
-    """Return the id that any copy of *batch* has."""
-    return document_id(
-        series_digest(batch.host, batch.kind, batch.name),
-        batch.slot,
-        run_digest(batch.run, batch.generation),
-    )
+BLOCKS = "blocks"
+HOUR = 3_600
+_ASSEMBLED = 200
+"""Batches made at once on the event loop."""
 
 
 class Batches:
     """The batches in one database."""
 
     def __init__(self, database: Database) -> None:
-        self._collection = database[COLLECTION]
+        self._fresh = database[COLLECTION]
+        self._blocks = database[BLOCKS]
 
     async def insert(self, batches: Sequence[AnyBatch]) -> dict[int, str]:
         """Store *batches*; those already there are left as they are.
@@ -53,13 +53,13 @@ class Batches:
         Raises:
             RetryLaterError: Some may not be stored; insert them all again.
         """
-        documents = [_to_document(batch) for batch in batches]
+        documents = to_documents(batches)
         if not documents:
             return {}
         try:
             with translated():
                 try:
-                    await self._collection.insert_many(documents, ordered=False)
+                    await self._fresh.insert_many(documents, ordered=False)
                 except BulkWriteError as exc:
                     return sort_failures(exc).refused
         except OverflowError as exc:  # bounded by the schema; a bug if it happens
@@ -69,103 +69,128 @@ class Batches:
     async def read(
         self, series: Series, start: int, stop: int
     ) -> AsyncIterator[AnyBatch]:
-        """Yield the batches of one series with ``start <= slot < stop``, by slot."""
-        wanted = {"_id": id_range(series_digest(*series), start, stop)}
-        with translated():
-            cursor = self._collection.find(wanted, batch_size=_READ_DOCUMENTS)
-            async for document in cursor:
-                yield _from_document(document)
+        """Yield the batches of one series with ``start <= slot < stop``, by slot.
+
+        Raises:
+            RetryLaterError: The database is away.
+        """
+        async for hour in self.strips(series, start, stop):
+            runs = [_assembled(series, found) for found in hour]
+            merged = heapq.merge(*runs, key=lambda batch: batch.slot)
+            for count, batch in enumerate(merged, 1):
+                yield batch
+                if not count % _ASSEMBLED:
+                    await asyncio.sleep(0)
+
+    async def strips(
+        self,
+        series: Series,
+        start: int,
+        stop: int,
+        keys: Collection[str] | None = None,
+    ) -> AsyncIterator[list[RunStrip]]:
+        """Yield the batches with ``start <= slot < stop`` in columns, hour by hour.
+
+        Args:
+            series: Whose.
+            start: First slot.
+            stop: The slot after the last.
+            keys: The metrics to read; all if not given.
+
+        Raises:
+            RetryLaterError: The database is away.
+        """
+        digest = series_digest(*series)
+        at = max(start, 0)
+        while at < stop:
+            end = min(at - at % HOUR + HOUR, stop)
+            fresh, kept = await self._documents(digest, at, end, keys)
+            if fresh or kept:
+                # It takes milliseconds, which would hold up live viewers.
+                yield await asyncio.to_thread(_strips, fresh, kept, at, end, keys)
+                at = end
+            else:
+                at = await self._next_slot(digest, end, stop)
 
     async def newest(self, series: Series) -> AnyBatch | None:
         """Return the batch of the latest slot, ``None`` if there is none."""
         wanted = {"_id": id_range(series_digest(*series), 0, SLOT_STOP)}
+        found: list[AnyBatch] = []
         with translated():
-            cursor = self._collection.find(wanted).sort("_id", DESCENDING).limit(1)
-            async for document in cursor:
-                return _from_document(document)
-        return None
+            for collection in (self._fresh, self._blocks):
+                cursor = collection.find(wanted).sort("_id", DESCENDING).limit(1)
+                for document in await cursor.to_list(1):
+                    strip = document_strip(document)
+                    last = strip.take(np.array([len(strip) - 1]))
+                    run = document["run"], document["generation"]
+                    found += batches_of(last, series, *run)
+        return max(found, key=lambda batch: batch.slot, default=None)
+
+    async def _documents(
+        self, digest: bytes, start: int, stop: int, keys: Collection[str] | None
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Return the fresh batches and the blocks of a part of one hour."""
+        fields: dict[str, int] = {"summary": 0}
+        if keys is not None:
+            wanted = ("run", "generation", *blocks.FIELDS)
+            fields = dict.fromkeys(wanted, 1) | {f"metrics.{key}": 1 for key in keys}
+        hour = start - start % HOUR
+        with translated():
+            fresh = self._fresh.find({"_id": id_range(digest, start, stop)}, HIDDEN)
+            found = await fresh.to_list(None)
+            kept = self._blocks.find({"_id": id_range(digest, hour, stop)}, fields)
+            return found, await kept.to_list(None)
+
+    async def _next_slot(self, digest: bytes, start: int, stop: int) -> int:
+        """Return where the next batch may be; *stop* if there is none before that."""
+        found = stop
+        for collection, field in ((self._fresh, "slot"), (self._blocks, "start")):
+            wanted = {"_id": id_range(digest, start, stop)}
+            with translated():
+                cursor = collection.find(wanted, {field: 1}).sort("_id", ASCENDING)
+                for document in await cursor.limit(1).to_list(1):
+                    found = min(found, round(document[field].timestamp()))
+        return found
 
 
-def _to_document(batch: AnyBatch) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "_id": batch_id(batch),
-        "host": batch.host,
-        "kind": batch.kind,
-        "name": batch.name,
-        "run": batch.run,
-        "generation": batch.generation,
-        "slot": datetime.fromtimestamp(batch.slot, timezone.utc),
-        "count": len(batch.offset_ns),
-        "interval_ns": batch.interval_ns,
-        "offset_ns": columns.pack(batch.offset_ns),
-        "metrics": {
-            key: values[0] if len(values) == 1 else columns.pack(values)
-            for key, values in batch.metrics.items()
-        },
-        "summary": {
-            key: _summary(key, values)
-            for key, values in batch.metrics.items()
-            if len(values) > 1
-        },
-    }
-    if batch.previous is not None:
-        document["previous"] = {
-            "offset_ns": batch.previous.offset_ns,
-            "counters": batch.previous.counters,
-        }
-    if isinstance(batch, ProcessBatch):
-        document["pid"] = batch.pid
-    elif isinstance(batch, GpuBatch):
-        document["uuid"] = batch.uuid
-        document["model"] = batch.model
-    return document
+def document_strip(
+    document: dict[str, Any], keys: Collection[str] | None = None
+) -> Strip:
+    """Return what a fresh batch, or a block, holds.
 
-
-def _summary(key: str, values: Sequence[Any]) -> dict[str, Any]:
-    """Return what people want to see who look with MongoDB's own tools.
-
-    The ends of a counter are its extremes; of a gauge the ends tell little. So two
-    values each will do: all four would be two fifths of the disk.
+    Raises:
+        DiscardMessageError: It is damaged.
     """
-    present = [value for value in values if value is not None]
-    if not present:
-        return {}
-    if metrics.describe(key).kind == "counter":
-        return {"first": present[0], "last": present[-1]}
-    return {"min": min(present), "max": max(present)}
+    if "layout" not in document:
+        return blocks.unpack(document, keys)
+    [only] = strips_of([document], keys)
+    return only.strip
 
 
-def _from_document(document: dict[str, Any]) -> AnyBatch:
-    previous = document.get("previous")
-    common: dict[str, Any] = {
-        "host": document["host"],
-        "run": document["run"],
-        "generation": document["generation"],
-        "slot": round(document["slot"].timestamp()),
-        "interval_ns": plain(document["interval_ns"]),
-        "offset_ns": columns.unpack(document["offset_ns"]),
-        "metrics": {
-            key: columns.unpack(value) if isinstance(value, bytes) else [plain(value)]
-            for key, value in document["metrics"].items()
-        },
-        "previous": _previous(previous) if previous else None,
-    }
-    match document["kind"]:
-        case "process":
-            return ProcessBatch(process=document["name"], pid=document["pid"], **common)
-        case "gpu":
-            return GpuBatch(
-                index=int(document["name"]),
-                uuid=document["uuid"],
-                model=document.get("model", ""),
-                **common,
-            )
-        case _:
-            return HostBatch(**common)
+def _strips(
+    fresh: list[dict[str, Any]],
+    kept: list[dict[str, Any]],
+    start: int,
+    stop: int,
+    keys: Collection[str] | None,
+) -> list[RunStrip]:
+    """Return what is in ``[start, stop)``, one strip for each run."""
+    parts: dict[tuple[str, int], list[Strip]] = {}
+    for document in kept:
+        run = document["run"], document["generation"]
+        parts.setdefault(run, []).append(blocks.unpack(document, keys))
+    for each in strips_of(fresh, keys):
+        parts.setdefault((each.run, each.generation), []).append(each.strip)
+    found = [
+        RunStrip(*mine, joined(strips).between(start, stop))
+        for mine, strips in parts.items()
+    ]
+    return [some for some in found if len(some.strip)]
 
 
-def _previous(document: dict[str, Any]) -> Previous:
-    return Previous(
-        offset_ns=plain(document["offset_ns"]),
-        counters={key: plain(value) for key, value in document["counters"].items()},
-    )
+def _assembled(series: Series, found: RunStrip) -> Iterable[AnyBatch]:
+    """Yield the batches of a strip, made a few at a time."""
+    run, generation, strip = found
+    for first in range(0, len(strip), _ASSEMBLED):
+        rows = np.arange(first, min(first + _ASSEMBLED, len(strip)))
+        yield from batches_of(strip.take(rows), series, run, generation)

@@ -22,12 +22,15 @@ from robometrics.store import (
 from robometrics.store.driver import Database, open_database
 from robometrics.store.failures import translated
 from robometrics.store.inspection import DatabaseState, inspect_database
+from robometrics.store.rollups import pages, resolutions
 
 _NAMESPACE_EXISTS = 48
 _CLUSTERED = (
     batches.COLLECTION,
+    batches.BLOCKS,
     tallies.COLLECTION,
-    *rollups.COLLECTIONS.values(),
+    resolutions.PAGES,
+    *resolutions.BLOCKS.values(),
 )
 
 
@@ -63,6 +66,8 @@ class Store:
             )
             for name, key in indexes:
                 await self._database[name].create_index(key)
+            for name, key, options in pages.INDEXES:
+                await self._database[name].create_index(key, **options)
             await self._database[trials.COLLECTION].create_index(
                 "at", expireAfterSeconds=trials.KEPT_SECONDS
             )

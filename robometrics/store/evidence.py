@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
 
-from robometrics.store import batches, rollups, tallies
+from robometrics.store import batches, blocks, slots, tallies
 from robometrics.store.audit import Folded, Stored
 from robometrics.store.driver import Database, plain
 from robometrics.store.failures import translated
 from robometrics.store.keys import Series, id_range, series_digest
 from robometrics.store.rollups import RESOLUTIONS
+from robometrics.store.rollups.reading import Reading, by_run, counted, split
+from robometrics.store.rollups.resolutions import Resolution
 
-_MINUTE = 60
 RunId = tuple[str, int]
 """Run and generation."""
 
@@ -24,64 +25,60 @@ class Evidence:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._rollups = Reading(database)
 
     async def stored(
         self, series: Series, start: int, stop: int
     ) -> dict[RunId, Stored]:
         """Return the samples in each slot of ``[start, stop)``, by run."""
-        wanted = {"_id": id_range(series_digest(*series), start, stop)}
+        digest = series_digest(*series)
         group = {
             "_id": {"run": "$run", "generation": "$generation"},
             "at_ms": {"$push": {"$toLong": "$slot"}},
             "counts": {"$push": "$count"},
         }
+        found: dict[RunId, Stored] = {}
         with translated():
+            # A batch may move into a block meanwhile: so the fresh ones come first.
             cursor = self._database[batches.COLLECTION].aggregate(
-                [{"$match": wanted}, {"$group": group}]
+                [{"$match": {"_id": id_range(digest, start, stop)}}, {"$group": group}]
             )
-            return {
-                _run_id(row["_id"]): Stored(
-                    {
-                        int(at_ms) // 1_000: count
-                        for at_ms, count in zip(
-                            row["at_ms"], row["counts"], strict=True
-                        )
-                    }
-                )
-                async for row in cursor
-            }
+            async for row in cursor:
+                samples = found.setdefault(_run_id(row["_id"]), Stored()).samples
+                for at_ms, count in zip(row["at_ms"], row["counts"], strict=True):
+                    samples[int(at_ms) // 1_000] = count
+            hour = start - start % batches.HOUR
+            kept = self._database[batches.BLOCKS].find(
+                {"_id": id_range(digest, hour, stop)},
+                {"run": 1, "generation": 1, "rows": 1},
+            )
+            async for block in kept:
+                samples = found.setdefault(_run_id(block), Stored()).samples
+                for slot, count in blocks.read_counts(block).items():
+                    if start <= slot < stop:
+                        samples[slot] = count
+        return {run: stored for run, stored in found.items() if stored.samples}
 
     async def folded(
         self, series: Series, resolution: str, start: int, stop: int
     ) -> dict[RunId, Folded]:
         """Return which slots of ``[start, stop)`` are folded; bit 0 is *start*.
 
-        *start* must be the first slot of a minute.
+        *start* must be the first slot of a minute. The samples are those of the bits:
+        what was folded between two reads is not counted.
         """
-        page_seconds = RESOLUTIONS[resolution].page
-        first = start - start % page_seconds
-        window = {"at": "$$window.k", "count": "$$window.v.count"}
-        counts = {"$map": {"input": _pairs("$w"), "as": "window", "in": window}}
-        fields = {"run": 1, "generation": 1, "start": {"$toLong": "$start"}}
-        fields |= {"seen": _pairs("$seen"), "counts": counts}
-        found: dict[RunId, Folded] = {}
-        with translated():
-            cursor = self._database[rollups.COLLECTIONS[resolution]].aggregate(
-                [
-                    {"$match": {"_id": id_range(series_digest(*series), first, stop)}},
-                    {"$project": fields},
-                ]
-            )
-            async for page in cursor:
-                _add_page(
-                    found.setdefault(_run_id(page), Folded()),
-                    page,
-                    start,
-                    RESOLUTIONS[resolution].window,
-                )
+        size = RESOLUTIONS[resolution]
+        first = start - start % size.window
+        end = -(-stop // size.window) * size.window
+        while True:
+            pages = await self._rollups.all_pages(series, first, end, ["w"])
+            blocks = await self._rollups.blocks(series, resolution, first, end, ["w"])
+            found = _folded(size, by_run(pages), by_run(blocks), first)
+            if found is not None:
+                break
         everything = (1 << (stop - start)) - 1
         for each in found.values():
-            each.seen &= everything
+            each.seen = slots.moved(each.seen, first, start) & everything
         return found
 
     async def missing_events(self, ids: Sequence[str]) -> set[str]:
@@ -124,17 +121,22 @@ def _run_id(row: dict[str, Any]) -> RunId:
     return row["run"], row["generation"]
 
 
-def _pairs(path: str) -> dict[str, Any]:
-    return {"$objectToArray": {"$ifNull": [path, {}]}}
-
-
-def _add_page(
-    folded: Folded, page: dict[str, Any], base: int, window_seconds: int
-) -> None:
-    start = int(page["start"]) // 1_000
-    for pair in page["seen"]:
-        minute = start + int(pair["k"]) * _MINUTE
-        if minute >= base:
-            folded.seen |= int(pair["v"]) << (minute - base)
-    for pair in page["counts"]:
-        folded.samples[start + int(pair["at"]) * window_seconds] = pair.get("count", 0)
+def _folded(
+    size: Resolution,
+    pages: Mapping[RunId, Sequence[dict[str, Any]]],
+    blocks: Mapping[RunId, Sequence[dict[str, Any]]],
+    base: int,
+) -> dict[RunId, Folded] | None:
+    """Return bits and samples of each run; ``None`` if pages were sealed meanwhile."""
+    found = {}
+    for run in {*pages, *blocks}:
+        opened, left = split(size, pages.get(run, ()), blocks.get(run, ()))
+        folded = found[run] = Folded()
+        for page in pages.get(run, ()):
+            start = round(page["start"].timestamp())
+            if any(b.seal_of(start) > page["seal"] for b in opened if start in b):
+                return None
+            folded.seen |= plain(page["seen"]) << (start - base)
+        starts, counts, _ = counted(size, opened, left)
+        folded.samples = dict(zip(starts.tolist(), counts.tolist(), strict=True))
+    return found

@@ -57,7 +57,7 @@ def document_id(series: bytes, start: int, run: bytes) -> Binary:
 
 
 def id_range(series: bytes, start: int, stop: int) -> dict[str, Binary]:
-    """Return the filter for the ids of *series* in ``[start, sSLOT_STOP)``.
+    """Return the filter for the ids of *series* in ``[start, stop)``.
 
     MongoDB compares the lengths of binaries first, so the bounds are as long as ids.
     """
@@ -66,6 +66,11 @@ def id_range(series: bytes, start: int, stop: int) -> dict[str, Binary]:
         "$gte": document_id(series, min(max(start, 0), SLOT_STOP), lowest_run),
         "$lt": document_id(series, min(max(stop, 0), SLOT_STOP), lowest_run),
     }
+
+
+def series_of(identifier: bytes) -> bytes:
+    """Return the series in the id of a document."""
+    return bytes(identifier[:SERIES_BYTES])
 
 
 def message_key(consumer: str, stream_sequence: int, data: bytes) -> str:

@@ -83,6 +83,17 @@ async def test_openapi_describes_every_endpoint_with_examples(served: Served) ->
         "/api/v1/pipeline",
         "/api/v1/health/live",
         "/api/v1/health/ready",
+        "/health",
+        "/intake/static_machine/{machine_id}",
+        "/intake/machine/{machine_id}",
+        "/intake/process/{machine_id}",
+        "/intake/processes/{machine_id}",
+        "/intake/many/machine/{machine_id}",
+        "/intake/many/process/{machine_id}",
+        "/intake/many/processes/{machine_id}",
+        "/serve/static",
+        "/serve/machine",
+        "/serve/process",
     } == set(document["paths"])
     parameters = document["paths"]["/api/v1/query"]["get"]["parameters"]
     examples = {p["name"]: p.get("examples") for p in parameters}

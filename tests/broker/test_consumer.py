@@ -9,8 +9,15 @@ from servers import NatsServer
 from waiting import eventually
 
 from robometrics import subjects
-from robometrics.broker import AckedPublisher, Delivery, Link, Puller, open_link
-from robometrics.broker import consumer as module
+from robometrics.broker import (
+    AckedPublisher,
+    Delivery,
+    Link,
+    Puller,
+    consumer,
+    open_link,
+)
+from robometrics.broker import delivery as answers
 from robometrics.errors import RetryLaterError
 
 SUBJECT = subjects.host_samples("robot")
@@ -19,8 +26,8 @@ SUBJECT = subjects.host_samples("robot")
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait a moment for messages, and hand back at once."""
-    monkeypatch.setattr(module, "FETCH_SECONDS", 0.2)
-    monkeypatch.setattr(module, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(consumer, "FETCH_SECONDS", 0.2)
+    monkeypatch.setattr(answers, "RETRY_SECONDS", 0.05)
 
 
 async def publish(link: Link, *messages: bytes) -> None:

@@ -35,7 +35,7 @@ async def waiting_advisories(link: Link) -> int:
 @pytest.fixture
 async def given_up(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have rollup refuse one message until the broker gives it up."""
-    monkeypatch.setattr("robometrics.broker.consumer.RETRY_SECONDS", 0.001)
+    monkeypatch.setattr("robometrics.broker.delivery.RETRY_SECONDS", 0.001)
     [_, config] = provisioning.consumer_configs()
     js = link.require_client().jetstream()
     few = config.evolve(max_deliver=DELIVERIES_MAX)

@@ -108,7 +108,7 @@ async def test_at_stop_what_is_held_goes_back_at_once(
     mongo_server: MongoServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("robometrics.broker.consumer.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("robometrics.broker.delivery.RETRY_SECONDS", 0.01)
     mongo_server.kill()
     await publish(link, (SUBJECT, encode(BATCHES[0])))
     loop = persist(link, breakable, fetch_batches=5)

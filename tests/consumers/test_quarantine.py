@@ -84,7 +84,7 @@ async def come(link: Link, attempts: int) -> list[Delivery]:
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("robometrics.broker.consumer.RETRY_SECONDS", 0.001)
+    monkeypatch.setattr("robometrics.broker.delivery.RETRY_SECONDS", 0.001)
 
 
 async def test_who_came_often_is_stored_all_the_same(

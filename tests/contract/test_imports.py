@@ -34,7 +34,8 @@ MAY_IMPORT = {
     "lib": {"contract", "broker"},
     "publisher": {"contract", "broker", "service"},
     "consumers": {"contract", "broker", "store", "service"},
-    "api": {"contract", "broker", "store", "service", "viz"},
+    "query": {"contract", "store"},
+    "api": {"contract", "broker", "store", "query", "service", "viz"},
     "embedded": {
         *("contract", "service", "broker", "store"),
         *("publisher", "consumers", "api"),

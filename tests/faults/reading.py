@@ -33,17 +33,19 @@ class Reading:
     def newest_stored(self, process: str) -> int:
         """Return the newest value of *process* among its latest batches, 0 if none."""
         newest = 0
-        for batch in self._latest("batches", process):
-            newest = max(newest, *truth.unpacked(batch["metrics"]["cpu_time_ns"]))
+        for batch in truth.read_batches(self._latest("batches", process)):
+            newest = max(newest, *truth.known_values(batch, "cpu_time_ns"))
         return newest
 
     def newest_folded(self, process: str) -> int:
         """Return the newest value of *process* in its windows of a minute."""
-        newest = 0
-        for page in self._latest("rollups_1m", process):
-            for window in page["w"].values():
-                newest = max(newest, window["m"]["cpu_time_ns"]["max"])
-        return newest
+        found = rollup_truth.runs(
+            self._latest("rollup_pages", process),
+            self._latest("rollups_1m", process),
+            "1m",
+        )
+        highs = [int(max(run.metrics["cpu_time_ns"].high)) for run in found]
+        return max(highs, default=0)
 
     def batches_stored(self) -> int:
         return self._database["batches"].estimated_document_count()
@@ -59,21 +61,25 @@ class Reading:
     def account(self) -> truth.Account:
         """Compare all that was fed with all that is stored, now."""
         fed = self.fed()
-        batches = self._batches({"cpu_time_ns"})
+        batches = self._batches()
         gaps = truth.gaps(self._database, HOST)
         return truth.compare(fed, truth.stored_values(batches), gaps)
 
     def rollup_differences(self) -> list[str]:
-        wanted = {*rollup_truth.COUNTERS, *rollup_truth.GAUGES}
-        return rollup_truth.differences(self._database, self._batches(wanted), HOST)
+        return rollup_truth.differences(self._database, self._batches(), HOST)
 
     def untold_slots(self) -> list[int]:
         return truth.untold_slots(self.fed(), truth.gaps(self._database, HOST))
 
-    def _batches(self, metrics: set[str]) -> list[Mapping[str, Any]]:
-        fields = dict.fromkeys(("kind", "name", "run", "generation", "slot"), 1)
-        fields |= {"count": 1} | {f"metrics.{name}": 1 for name in metrics}
-        return list(self._database["batches"].find({"host": HOST}, fields))
+    def _batches(self) -> list[truth.Document]:
+        """Return all batches; one that is moved meanwhile may be there twice."""
+        return [
+            batch
+            for collection in ("batches", "blocks")
+            for batch in truth.read_batches(
+                self._database[collection].find({"host": HOST})
+            )
+        ]
 
     def _latest(self, collection: str, process: str) -> list[Mapping[str, Any]]:
         series = series_digest(*Series(HOST, "process", process))

@@ -10,8 +10,6 @@ from faults.journal import Fed, Journal, read_journal
 from faults.rollup_truth import recomputed
 from faults.truth import Account, Gap, compare, stored_values, untold_slots
 
-from robometrics.store import columns
-
 START = 1_800_000_000
 CPU = "cpu_time_ns"
 
@@ -96,7 +94,6 @@ def test_windows_are_recomputed_from_batches() -> None:
 
 
 def _batch(after: int, values: list[int]) -> dict[str, Any]:
-    packed = columns.pack(values) if len(values) > 1 else values[0]
     return {
         "kind": "process",
         "name": "p",
@@ -104,5 +101,5 @@ def _batch(after: int, values: list[int]) -> dict[str, Any]:
         "generation": 0,
         "slot": datetime.fromtimestamp(START + after, timezone.utc),
         "count": len(values),
-        "metrics": {CPU: packed},
+        "metrics": {CPU: values},
     }

@@ -1,16 +1,19 @@
-"""What was fed against what is stored: read back with pymongo and the columns codec."""
+"""What was fed against what is stored: read back with pymongo and the codec."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Any
 
 from faults.journal import Fed
 from pymongo.database import Database
 
-from robometrics.store import columns
+from robometrics.store.assembly import batches_of
+from robometrics.store.batches import document_strip
+from robometrics.store.keys import Series
 
 NS_PER_SECOND = 1_000_000_000
 WALL_TOLERANCE_NS = 250_000_000
@@ -83,10 +86,26 @@ class Account:
         return not (self.unexplained or self.duplicated or self.invented)
 
 
-def unpacked(column: Any) -> list[int]:
-    """Return the values of a stored column: bytes, or a single value as it is."""
-    found = columns.unpack(column) if isinstance(column, bytes) else [column]
-    return [int(value) for value in found if value is not None]
+def read_batches(documents: Iterable[Document]) -> Iterator[Document]:
+    """Yield each batch in *documents*, fresh or in blocks, with its columns."""
+    for document in documents:
+        series = Series(document["host"], document["kind"], document["name"])
+        run = document["run"], document["generation"]
+        for batch in batches_of(document_strip(dict(document)), series, *run):
+            yield {
+                "kind": batch.kind,
+                "name": batch.name,
+                "run": batch.run,
+                "generation": batch.generation,
+                "slot": datetime.fromtimestamp(batch.slot, timezone.utc),
+                "count": len(batch.offset_ns),
+                "metrics": batch.metrics,
+            }
+
+
+def known_values(batch: Document, name: str) -> list[int]:
+    """Return the values of a metric that could be read."""
+    return [int(value) for value in batch["metrics"].get(name, ()) if value is not None]
 
 
 def untold_slots(fed: Mapping[str, Fed], known: Iterable[Gap]) -> list[int]:
@@ -110,7 +129,7 @@ def stored_values(batches: Iterable[Document]) -> dict[str, list[int]]:
     values: defaultdict[str, list[int]] = defaultdict(list)
     for batch in batches:
         if batch["kind"] == "process":
-            values[batch["name"]] += unpacked(batch["metrics"]["cpu_time_ns"])
+            values[batch["name"]] += known_values(batch, "cpu_time_ns")
     return dict(values)
 
 

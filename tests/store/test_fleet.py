@@ -338,3 +338,32 @@ async def test_recording_nothing_is_nothing(store: Store) -> None:
     await store.fleet.see([])
 
     assert ([], [], []) == await rows(store.fleet)
+
+
+async def test_what_a_host_is_makes_it_known_and_the_latest_counts(
+    store: Store,
+) -> None:
+    """In whatever order it comes; what other events do not say changes nothing."""
+    told = [
+        event(id=f"f-{late}", at_ns=AT + late, facts={"cpu_count": late})
+        for late in (1, 3, 2)
+    ]
+    await store.fleet.record([*told, event(id="s-1", at_ns=AT + 9)])
+    await store.fleet.record(told)
+
+    [row] = await store.fleet.hosts()
+    assert ("robot", {"cpu_count": 3}, AT + 3) == (
+        row.host,
+        row.facts,
+        row.facts_at_ns,
+    )
+    assert (SLOT, SLOT) == (row.first_slot, row.last_slot)
+
+
+async def test_what_is_posted_says_nothing_of_a_worker_s_outbox(store: Store) -> None:
+    own = host_batch(metrics={"outbox_messages": [7]})
+    posted = host_batch(run="reported-ab", slot=SLOT + 60, metrics={"load_1m": [1]})
+    await store.fleet.see([own, posted])
+
+    [row] = await store.fleet.hosts()
+    assert (7, SLOT + 60) == (row.outbox_messages, row.last_slot)

@@ -1,0 +1,86 @@
+"""One series in equal steps, whatever it is made of."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from robometrics.query import reading
+from robometrics.query.grid import Curve, Steps, gather
+from robometrics.query.pieces import Pieces
+from robometrics.query.plan import Plan, coarser
+from robometrics.query.selection import Selected
+from robometrics.query.span import Span
+from robometrics.schema import NS_PER_SECOND
+from robometrics.store import Series, Store
+
+
+class SeriesPieces(msgspec.Struct):
+    """What is known of one series in a span."""
+
+    series: Series
+    source: str
+    """``raw``, ``10s``, ``1m`` or ``1h``: what it is made of."""
+
+    steps: Steps
+    selected: Sequence[Selected]
+    metrics: list[dict[reading.RunId, list[Pieces]]]
+    """Of each metric, by run."""
+
+    @property
+    def runs(self) -> set[str]:
+        return {run for metric in self.metrics for run, _ in metric}
+
+    async def curves(self, belongs: Callable[[str], bool] = bool) -> list[Curve]:
+        """Return each metric in equal steps, of the runs that *belongs* accepts."""
+        return await asyncio.to_thread(self._gathered, belongs)
+
+    def _gathered(self, belongs: Callable[[str], bool]) -> list[Curve]:
+        return [
+            gather(
+                self.steps,
+                metric,
+                reading.joined(parts for run, parts in runs.items() if belongs(run[0])),
+            )
+            for metric, runs in zip(self.selected, self.metrics, strict=True)
+        ]
+
+
+async def read_pieces(
+    store: Store,
+    series: Series,
+    selected: Sequence[Selected],
+    span: Span,
+    wanted: Plan,
+    *,
+    unit_ns: int = 0,
+) -> SeriesPieces:
+    """Return what is known of a series, for at most ``span.max_points`` steps.
+
+    One step more if the span is not aligned to them.
+
+    Args:
+        store: The database.
+        series: Which.
+        selected: The metrics.
+        span: The range.
+        wanted: What to make it of; windows if raw samples are too many.
+        unit_ns: Steps of raw samples are multiples of it; of their interval if 0.
+
+    Raises:
+        RetryLaterError: The database is away.
+    """
+    if wanted.source == "raw":
+        try:
+            raw = await reading.read_raw(store, series, selected, *span.slots())
+        except reading.TooManySamplesError:
+            wanted = coarser(span)
+        else:
+            step_ns = span.step_ns(unit_ns or raw.interval_ns or NS_PER_SECOND)
+            steps = Steps.of(span, step_ns)
+            return SeriesPieces(series, "raw", steps, selected, raw.metrics)
+    metrics = await reading.read_windows(store, series, selected, span, wanted)
+    steps = Steps.of(span, wanted.step_ns)
+    return SeriesPieces(series, wanted.source, steps, selected, metrics)

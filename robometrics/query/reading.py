@@ -1,0 +1,109 @@
+"""Read what a plan asks for: pieces of each run, of windows and of raw samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from robometrics.query.pieces import Pieces, of_samples, of_windows
+from robometrics.query.plan import Plan, raw_from
+from robometrics.query.selection import Selected
+from robometrics.query.span import Span
+from robometrics.schema import NS_PER_SECOND
+from robometrics.store import Series, Store
+
+RAW_SAMPLES_MAX = 1_000_000
+
+RunId = tuple[str, int]
+
+
+class TooManySamplesError(Exception):
+    """There are more raw samples than one answer is made of."""
+
+
+class Raw(NamedTuple):
+    """Raw samples, as pieces."""
+
+    metrics: list[dict[RunId, list[Pieces]]]
+    """Of each metric, by run."""
+
+    interval_ns: int
+    """Longest distance of samples as configured; 0 if there are none."""
+
+
+async def read_raw(
+    store: Store, series: Series, selected: Sequence[Selected], start: int, stop: int
+) -> Raw:
+    """Return the samples in slots ``[start, stop)``.
+
+    Raises:
+        TooManySamplesError: There are more than a million.
+        RetryLaterError: The database is away.
+    """
+    metrics: list[dict[RunId, list[Pieces]]] = [{} for _ in selected]
+    interval_ns = samples_read = 0
+    keys = {metric.source for metric in selected}
+    async for hour in store.batches.strips(series, start, stop, keys):
+        for run, generation, strip in hour:
+            interval_ns = max(interval_ns, int(strip.interval_ns.max()))
+            samples_read += len(strip.offset_ns)
+            for found, metric in zip(metrics, selected, strict=True):
+                samples = strip.samples(metric.source)
+                if samples is not None:
+                    pieces = of_samples(metric, samples)
+                    found.setdefault((run, generation), []).append(pieces)
+        if samples_read > RAW_SAMPLES_MAX:
+            raise TooManySamplesError
+    return Raw(metrics, interval_ns)
+
+
+async def read_windows(
+    store: Store, series: Series, selected: Sequence[Selected], span: Span, found: Plan
+) -> list[dict[RunId, list[Pieces]]]:
+    """Return the windows of *span*, and raw samples where windows are not yet.
+
+    Raises:
+        TooManySamplesError: Of the latter there are more than a million.
+        RetryLaterError: The database is away.
+    """
+    seconds = found.window_seconds
+    first, last = span.slots(seconds)
+    keys = {metric.source for metric in selected}
+    # One more before the first: a counter's increase begins where that one ended.
+    runs = await store.rollups.columns(
+        series, found.source, first - seconds, last, keys
+    )
+    newest = max((int(run.start[-1]) for run in runs if len(run.start)), default=None)
+    raw_start = raw_from(found, newest)
+    metrics: list[dict[RunId, list[Pieces]]] = [{} for _ in selected]
+    for run in runs:
+        for mine, metric in zip(metrics, selected, strict=True):
+            pieces = of_windows(metric, run, seconds)
+            if pieces is not None and raw_start is not None:
+                pieces = before(pieces, raw_start)
+            if pieces is not None:
+                mine[run.run, run.generation] = [pieces]
+    if raw_start is not None and raw_start < last:
+        raw = await read_raw(store, series, selected, max(raw_start, first), last)
+        for mine, fresh in zip(metrics, raw.metrics, strict=True):
+            for key, parts in fresh.items():
+                mine.setdefault(key, []).extend(parts)
+    return metrics
+
+
+def before(pieces: Pieces, slot: int) -> Pieces:
+    """Return those of *pieces* that begin before *slot*."""
+    stop = int(np.searchsorted(pieces.at_ns, slot * NS_PER_SECOND))
+    return pieces.at(slice(stop))
+
+
+def joined(runs: Iterable[list[Pieces]]) -> list[Pieces]:
+    """Return the pieces of each run in one."""
+    return [
+        parts[0]
+        if len(parts) == 1
+        else Pieces(*map(np.concatenate, zip(*parts, strict=True)))
+        for parts in runs
+    ]

@@ -1,0 +1,321 @@
+"""Batches as records: numbers packed the way their layout says.
+
+Batches of one shape are packed together, as one matrix with a row for each: alone a
+batch costs many times its share.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
+from typing import Any, NamedTuple, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robometrics.errors import DiscardMessageError
+from robometrics.schema import AnyBatch, Value
+from robometrics.store.layouts import (
+    NUMBER_BYTES,
+    Field,
+    Layout,
+    read_layout,
+    write_layout,
+)
+from robometrics.store.strips import (
+    EACH,
+    SINGLE,
+    Column,
+    Ints,
+    Label,
+    Numbers,
+    Strip,
+    absent,
+    joined,
+)
+
+_LIMITS = ((1, 2**7), (2, 2**15), (4, 2**31))
+
+Shape = tuple[Field, ...]
+"""What batches that are packed together have in common: the times first, no widths."""
+
+N = TypeVar("N", np.int64, np.float64)
+
+
+class Record(NamedTuple):
+    """One batch, packed."""
+
+    layout: str
+    data: bytes
+
+
+def pack_all(batches: Sequence[AnyBatch]) -> list[Record]:
+    """Return *batches*, packed.
+
+    A column of integers and floats together becomes one of floats.
+    """
+    shapes: dict[tuple[object, ...], Shape] = {}
+    rows: dict[Shape, list[int]] = {}
+    parts: list[tuple[array[int], array[float]]] = []
+    for index, batch in enumerate(batches):
+        try:
+            integers, floats = array("q", _numbers(batch)), array("d")
+        except TypeError:  # there are floats, or values that are missing
+            shape, integers, floats = _sorted_out(batch)
+        else:
+            signature = _signature(batch)
+            shape = shapes.get(signature) or _shape(batch)
+            shapes[signature] = shape
+        parts.append((integers, floats))
+        rows.setdefault(shape, []).append(index)
+
+    records = [Record("", b"")] * len(batches)
+    for shape, indexes in rows.items():
+        packed = _packed(shape, [parts[index] for index in indexes])
+        for index, record in zip(indexes, packed, strict=True):
+            records[index] = record
+    return records
+
+
+def _numbers(batch: AnyBatch) -> Iterator[Any]:
+    """Return the numbers of a batch in the order of its shape."""
+    columns, previous = batch.metrics, batch.previous
+    if previous is None:
+        return chain(batch.offset_ns, *columns.values())
+    before = previous.counters
+    parts: list[Sequence[Value]] = [(previous.offset_ns,), batch.offset_ns]
+    for key, column in columns.items():
+        if key in before:
+            parts.append((before[key],))
+        parts.append(column)
+    if not before.keys() <= columns.keys():
+        parts.append([before[key] for key in before if key not in columns])
+    return chain.from_iterable(parts)
+
+
+def _signature(batch: AnyBatch) -> tuple[object, ...]:
+    """Return what decides the shape of a batch of integers."""
+    previous, columns = batch.previous, batch.metrics
+    return (
+        len(batch.offset_ns),
+        tuple(columns),
+        tuple(map(len, columns.values())),
+        None if previous is None else tuple(previous.counters),
+    )
+
+
+def _shape(batch: AnyBatch) -> Shape:
+    """Return the shape of a batch of integers."""
+    samples, previous = len(batch.offset_ns), batch.previous
+    before = {} if previous is None else previous.counters
+    return (
+        _times(batch),
+        *(
+            Field(
+                key,
+                "p" if key in before else "i",
+                len(column) + (key in before),
+                is_single=len(column) != samples,
+            )
+            for key, column in batch.metrics.items()
+        ),
+        *(Field(key, "o", 1) for key in before if key not in batch.metrics),
+    )
+
+
+def _times(batch: AnyBatch) -> Field:
+    samples = len(batch.offset_ns)
+    if batch.previous is None:
+        return Field("", "i", samples)
+    return Field("", "p", samples + 1)
+
+
+def _sorted_out(batch: AnyBatch) -> tuple[Shape, array[int], array[float]]:
+    """Return the shape of any batch, its integers, and its floats."""
+    previous = batch.previous
+    before = {} if previous is None else dict(previous.counters)
+    integers = array("q", [] if previous is None else [previous.offset_ns])
+    integers.extend(batch.offset_ns)
+    floats = array("d")
+    shape = [_times(batch)]
+    for key, column in batch.metrics.items():
+        values = [value for value in column if value is not None]
+        mask = None
+        if 0 < len(values) < len(column):
+            mask = sum(1 << i for i, value in enumerate(column) if value is not None)
+        codec = "n"
+        if float in map(type, values):
+            codec = "f"
+            floats.extend(values)
+        elif values:
+            codec = "p" if key in before else "i"
+            values = [before.pop(key), *values] if codec == "p" else values
+            integers.extend(values)  # type: ignore[arg-type]
+        is_single = len(column) != len(batch.offset_ns)
+        shape.append(Field(key, codec, len(values), is_single, mask))
+    integers.extend(before.values())
+    shape += [Field(key, "o", 1) for key in before]
+    return tuple(shape), integers, floats
+
+
+def _packed(
+    shape: Shape, parts: Sequence[tuple[array[int], array[float]]]
+) -> list[Record]:
+    """Return the records of batches of one shape."""
+    integers = _matrix([part for part, _ in parts], np.int64)
+    floats = _matrix([part for _, part in parts], np.float64)
+    steps = np.diff(integers, axis=1)  # modulo 2^64, as are the sums
+    fields: list[Field] = []
+    pieces: list[NDArray[np.uint8]] = []
+    at = at_float = 0
+    for field in shape:
+        if field.codec == "f":
+            pieces.append(_bytes_of(floats[:, at_float : at_float + field.length]))
+            at_float += field.length
+            fields.append(field)
+            continue
+        if field.codec != "n":
+            mine = steps[:, at : at + field.length - 1]
+            width = _width(mine)
+            pieces.append(_bytes_of(integers[:, at : at + 1]))
+            if width:
+                pieces.append(_bytes_of(mine.astype(f"i{width}")))
+            at += field.length
+            fields.append(field._replace(width=width))
+        else:
+            fields.append(field)
+    samples = shape[0].length - shape[0].has_before
+    layout = write_layout(samples, fields)
+    data = np.concatenate(pieces, axis=1)
+    return [Record(layout, row.tobytes()) for row in data]
+
+
+def _matrix(parts: Sequence[array[Any]], kind: type[N]) -> NDArray[N]:
+    return np.frombuffer(b"".join(parts), dtype=kind).reshape(len(parts), -1)
+
+
+def _width(steps: Ints) -> int:
+    """Return how many bytes the widest of *steps* needs."""
+    if not steps.any():
+        return 0
+    low, high = int(steps.min()), int(steps.max())
+    for width, limit in _LIMITS:
+        if -limit <= low and high < limit:
+            return width
+    return NUMBER_BYTES
+
+
+def _bytes_of(numbers: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return each row of *numbers* as bytes, little-endian."""
+    little = np.ascontiguousarray(numbers, numbers.dtype.newbyteorder("<"))
+    return little.view(np.uint8).reshape(len(numbers), -1)
+
+
+def unpack(
+    records: Sequence[Record],
+    slots: Ints,
+    interval_ns: Ints,
+    labels: Sequence[Label],
+    keys: Collection[str] | None = None,
+) -> Strip:
+    """Return the batches of one run that ``pack_all`` made *records* of, by slot.
+
+    Args:
+        records: At least one.
+        slots: When each batch was.
+        interval_ns: Its distance of samples as configured.
+        labels: Its label.
+        keys: The metrics to unpack; all if not given.
+
+    Raises:
+        DiscardMessageError: Some record is not such a record.
+    """
+    rows: dict[str, list[int]] = {}
+    for index, record in enumerate(records):
+        rows.setdefault(record.layout, []).append(index)
+    strips = []
+    for text, indexes in rows.items():
+        layout = read_layout(text)
+        data = b"".join([records[index].data for index in indexes])
+        if len(data) != layout.record_bytes * len(indexes):
+            raise DiscardMessageError(f"not a record of {text[:80]!r}")
+        cells = np.frombuffer(data, np.uint8).reshape(len(indexes), -1)
+        strip = _strip(layout, cells, slots[indexes], interval_ns[indexes], keys)
+        strip.labels = tuple(dict.fromkeys(labels[index] for index in indexes))
+        if len(strip.labels) > 1:
+            positions = {label: i for i, label in enumerate(strip.labels)}
+            strip.label_of = np.array([positions[labels[i]] for i in indexes])
+        strips.append(strip)
+    return joined(strips)
+
+
+def _strip(
+    layout: Layout,
+    cells: NDArray[np.uint8],
+    slots: Ints,
+    interval_ns: Ints,
+    keys: Collection[str] | None,
+) -> Strip:
+    batches = len(cells)
+    columns: dict[str, Column] = {}
+    time = layout.fields[0]
+    times = _unpacked(time, 0, cells)
+    zeros = np.zeros(batches, np.int64)
+    for field, start in zip(layout.fields[1:], layout.starts[1:], strict=True):
+        if keys is not None and field.key not in keys:
+            continue
+        numbers = _unpacked(field, start, cells)
+        column = columns.setdefault(field.key, absent(batches))
+        if field.codec != "o":
+            _fill(column, field, layout.samples, numbers[:, field.has_before :])
+        if field.has_before:
+            column.before = numbers[:, 0].astype(np.int64)
+            column.chained = np.ones(batches, np.bool_)
+    return Strip(
+        slots=slots,
+        counts=np.full(batches, layout.samples, np.int64),
+        interval_ns=interval_ns,
+        offset_ns=cast("Ints", times[:, time.has_before :].ravel()),
+        before_ns=cast("Ints", times[:, 0]) if time.has_before else zeros,
+        label_of=zeros,
+        labels=(),
+        columns=columns,
+    )
+
+
+def _unpacked(field: Field, start: int, cells: NDArray[np.uint8]) -> Numbers:
+    """Return the numbers of *field*, a row for each batch."""
+    if field.codec in "fn":
+        kind, stop = np.float64 if field.codec == "f" else np.int64, start + field.size
+        return _numbers_of(cells[:, start:stop], kind)
+    firsts = _numbers_of(cells[:, start : start + NUMBER_BYTES], np.int64)
+    if not field.width:
+        return np.repeat(firsts, field.length, axis=1)
+    steps = _numbers_of(
+        cells[:, start + NUMBER_BYTES : start + field.size],
+        np.dtype(f"i{field.width}"),
+    )
+    return np.cumsum(np.concatenate([firsts, steps], axis=1), axis=1, dtype=np.int64)
+
+
+def _numbers_of(cells: NDArray[np.uint8], kind: Any) -> NDArray[Any]:
+    little = np.dtype(kind).newbyteorder("<")
+    numbers: NDArray[Any] = np.ascontiguousarray(cells).view(little)
+    return numbers.astype(kind, copy=False)
+
+
+def _fill(column: Column, field: Field, samples: int, numbers: Numbers) -> None:
+    """Give *column* the values of *field*."""
+    batches = len(numbers)
+    length = 1 if field.is_single else samples
+    column.forms = np.full(batches, SINGLE if field.is_single else EACH, np.uint8)
+    if field.codec != "n" and field.mask is None:
+        column.values = cast("Numbers", numbers.ravel())
+        column.present = np.ones(batches * length, np.bool_)
+        return
+    bits = np.array([(field.mask or 0) >> i & 1 for i in range(length)], np.bool_)
+    values = np.zeros((batches, length), numbers.dtype)
+    values[:, bits] = numbers
+    column.values = cast("Numbers", values.ravel())
+    column.present = np.tile(bits, batches)
