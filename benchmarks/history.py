@@ -5,7 +5,7 @@ Made with numpy, an hour of a process at a time, as columns; ``storage`` loads t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,18 +85,18 @@ class Hour(NamedTuple):
 class History:
     """The processes of one host, which go on from hour to hour."""
 
-    def __init__(self, processes: int, first_slot: int = FIRST_SLOT) -> None:
-        self.names = [f"node_{number}" for number in range(processes)]
+    def __init__(self, numbers: Sequence[int], first_slot: int = FIRST_SLOT) -> None:
+        """Begin with *first_slot*; each of *numbers* is a process, whoever else is."""
+        self.names = [f"node_{number}" for number in numbers]
+        self._pids = [1_000 + number for number in numbers]
         self.slot = first_slot
         """Of the next hour."""
 
-        self._generators = [
-            np.random.default_rng(number) for number in range(processes)
-        ]
+        self._generators = [np.random.default_rng(number) for number in numbers]
         self._values = [
             {key: first for key, (first, _) in _GROWTH.items()} for _ in self.names
         ]
-        self._last_offset_ns = [0] * processes
+        self._last_offset_ns = [0] * len(numbers)
 
     def next_hour(self) -> Iterator[Hour]:
         """Yield the next hour of each process."""
@@ -116,8 +116,8 @@ class History:
             self._last_offset_ns[number] = int(offsets[-1])
             yield Hour(
                 process=name,
-                pid=1_000 + number,
-                run=f"{_RUN}-{1_000 + number}-777",
+                pid=self._pids[number],
+                run=f"{_RUN}-{self._pids[number]}-777",
                 slot=self.slot,
                 offset_ns=offsets,
                 metrics=columns,

@@ -37,7 +37,7 @@ async def measure(*, quick: bool) -> list[Row]:
     now = int(time.time())
     fleet = streams.Fleet(PROCESSES, first_slot=now)
     first_hour = now // history.HOUR_SECONDS - _AGE_HOURS
-    stock = history.History(_STOCK_PROCESSES, first_hour * history.HOUR_SECONDS)
+    stock = history.History(range(_STOCK_PROCESSES), first_hour * history.HOUR_SECONDS)
     samples = PROCESSES * slots * streams.SAMPLES_PER_BATCH
     alone: list[float] = []
     beside: list[float] = []

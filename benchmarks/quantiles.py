@@ -13,19 +13,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from benchmarks import databases, recording, servers, table
 from benchmarks.table import Row
 from robometrics import metrics
 from robometrics.schema import AnyBatch
 from robometrics.store import Series, Store
-from robometrics.store.fold import (
-    RELATIVE_ERROR,
-    MetricStats,
-    Number,
-    points,
-    quantile,
-    rates,
-)
+from robometrics.store.fold import MetricStats, Number, points, rates
+from robometrics.store.rollups.sketches import RELATIVE_ERROR, Sketches, quantiles
 
 HZ = 10
 QUANTILES = (0.5, 0.95, 0.99)
@@ -68,9 +64,8 @@ async def measure(*, quick: bool) -> list[Row]:
         if not found[key].sketch:
             continue
         name, _ = metrics.split_key(key[-1])
-        for q in QUANTILES:
+        for q, told in zip(QUANTILES, _told(found[key].sketch), strict=True):
             true = _at(truth.values, q)
-            told = quantile(found[key].sketch, q)
             errors[name, q].append(_error(told, true))
             of_means[name, q].append(_error(_at(truth.minute_means, q), true))
     return [
@@ -162,9 +157,15 @@ def _at(values: Sequence[Number], q: float) -> float:
     return sorted(values)[int(q * (len(values) - 1))]
 
 
-def _error(told: float | None, true: float) -> float:
-    if told is None:
-        return math.inf
+def _told(sketch: dict[int, int]) -> list[float]:
+    """Return the quantiles of one window."""
+    codes, counts = (np.array(each) for each in (list(sketch), list(sketch.values())))
+    window = Sketches(np.zeros(len(sketch), np.int64), codes, counts)
+    told: list[float] = quantiles(window, np.zeros(1, np.int64), QUANTILES)[0].tolist()
+    return told
+
+
+def _error(told: float, true: float) -> float:
     return abs(told - true) / abs(true) if true else float(told != 0)
 
 

@@ -14,7 +14,6 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timezone
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,10 +26,10 @@ from benchmarks import (
     history,
     points,
     servers,
-    storage,
     streams,
     table,
 )
+from benchmarks.loading import Load, load
 from benchmarks.table import Row
 from robometrics.store import Store
 
@@ -88,7 +87,7 @@ Latencies = dict[tuple[str, str], list[float]]
 async def measure(*, quick: bool) -> list[Row]:
     """Ask a store of one day and the time-series collection, then one of seven."""
     scale = QUICK if quick else FULL
-    past = history.History(scale.processes)
+    names = history.History(range(scale.processes)).names
     with (
         servers.folder() as at,
         servers.nats_server(at) as nats_url,
@@ -99,19 +98,28 @@ async def measure(*, quick: bool) -> list[Row]:
             databases.opened(mongo_url) as (store, database),
         ):
             collection = await points.create(database)
-            for _ in range(scale.hours[0]):
-                hours = list(past.next_hour())
-                await storage.load(store, hours)
-                for batches in map(history.Hour.batches, hours):
-                    ready = chain.from_iterable(map(points.of, batches))
-                    await points.insert(collection, ready)
+            some = Load(
+                mongo_url=mongo_url,
+                processes=scale.processes,
+                first_hour=0,
+                stop_hour=scale.hours[0],
+                with_points=True,
+            )
+            await asyncio.to_thread(load, at, some)
             async with _product(at, nats_url, mongo_url, store) as api:
-                theirs = await _all(_aggregate(collection), past, scale, scale.hours[0])
-                small = await _all(api, past, scale, scale.hours[0])
-            for _ in range(*scale.hours):
-                await storage.load(store, list(past.next_hour()))
+                theirs = await _all(
+                    _aggregate(collection), names, scale, scale.hours[0]
+                )
+                small = await _all(api, names, scale, scale.hours[0])
+            more = Load(
+                mongo_url=mongo_url,
+                processes=scale.processes,
+                first_hour=scale.hours[0],
+                stop_hour=scale.hours[1],
+            )
+            await asyncio.to_thread(load, at, more)
             async with _product(at, nats_url, mongo_url, store) as api:
-                large = await _all(api, past, scale, scale.hours[1])
+                large = await _all(api, names, scale, scale.hours[1])
     smaller, larger = (f"{hours} h stored" for hours in scale.hours)
     return [
         *_rows(smaller, small, f"time-series collection, {smaller}", theirs),
@@ -218,7 +226,7 @@ def _aggregate(collection: Any) -> Ask:
     return ask
 
 
-async def _all(ask: Ask, past: history.History, scale: Scale, hours: int) -> Latencies:
+async def _all(ask: Ask, names: list[str], scale: Scale, hours: int) -> Latencies:
     """Ask everything that makes sense of *hours*, one query after the other."""
     draw = random.Random(1)  # noqa: S311  no secret
     stored_seconds = hours * history.HOUR_SECONDS
@@ -231,11 +239,11 @@ async def _all(ask: Ask, past: history.History, scale: Scale, hours: int) -> Lat
             while len(taken) < scale.asked and (
                 len(taken) < _ASKED_MIN or time.monotonic() < began + _SECONDS_MAX
             ):
-                names = draw.sample(past.names, count or scale.processes)
+                some = draw.sample(names, count or scale.processes)
                 slack = draw.randint(-_SLACK_SECONDS, _SLACK_SECONDS)
                 start = draw.randint(history.FIRST_SLOT, last) + slack
                 before = time.perf_counter()
-                await ask(Asked(question, names, start))
+                await ask(Asked(question, some, start))
                 taken.append((time.perf_counter() - before) * 1e3)
             found[question.what, who] = taken
     return found

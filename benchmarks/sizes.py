@@ -25,7 +25,7 @@ class Sizes(NamedTuple):
     """Bytes on disk of one set of batches."""
 
     fresh: int
-    compacted: int | None
+    compacted: int
     points: int
 
 
@@ -61,10 +61,8 @@ async def _sizes(url: str, name: str, batches: Sequence[AnyBatch]) -> Sizes:
         for start in range(0, len(batches), at_once):
             await store.batches.insert(batches[start : start + at_once])
         fresh = await storage.sample_bytes(database)
-        compacted = None
-        if storage.makes_blocks(store):
-            await storage.compact(store)
-            compacted = await storage.sample_bytes(database)
+        await storage.compact(database)
+        compacted = await storage.sample_bytes(database)
         collection = await points.create(database)
         await points.insert(collection, chain.from_iterable(map(points.of, batches)))
         await points.close_buckets(collection)
@@ -90,7 +88,6 @@ def _rows(who: str, batches: Sequence[AnyBatch], found: Sizes) -> list[Row]:
             [found.points / count],
         )
         for state, size in states.items()
-        if size is not None
         for what, (count, unit) in units.items()
     ]
 

@@ -5,28 +5,38 @@ Fresh batches, blocks made of them, and how a long past gets in without waiting 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timezone
 from itertools import islice
 from typing import Any, get_args
 
-from benchmarks import databases
-from benchmarks.history import Hour
-from robometrics.schema import ProcessBatch
-from robometrics.settings import Role
-from robometrics.store import Store, batches
+import numpy as np
 
-BLOCKS = "blocks"
+from benchmarks import databases
+from benchmarks.history import HOST, Hour
+from robometrics.schema import NS_PER_SECOND, ProcessBatch
+from robometrics.settings import Role
+from robometrics.store import Series, Store, batches, blocks
+from robometrics.store.compaction import Compactor
+from robometrics.store.keys import SLOT_STOP, document_id, run_digest, series_digest
+from robometrics.store.strips import EACH, Column, Label, Strip
+
 ROLE = "compact"
 _AT_ONCE = 2_000
+_PAGES_MAX = 1_000_000
 
 
-async def load(store: Store, hours: Iterable[Hour]) -> None:
-    """Store *hours* as they lie there long after, with rollups; note who was seen."""
+async def load(store: Store, database: Any, hours: Sequence[Hour]) -> None:
+    """Store *hours* as they lie there long after: blocks, and sealed rollups.
+
+    Only the last of them are noted in the fleet, and the first.
+    """
     for hour in hours:
-        for some in _parts(hour):
-            await store.batches.insert(some)
-            await store.rollups.fold(some)
-            await store.fleet.see(some)
+        await database[batches.BLOCKS].insert_one(_block(hour))
+        whole = list(hour.batches())
+        await store.rollups.fold(whole)
+        await store.fleet.see([whole[0], whole[-1]])
+    await store.rollups.seal(SLOT_STOP - 1, _PAGES_MAX)
 
 
 async def load_fresh(store: Store, hours: Iterable[Hour]) -> None:
@@ -42,8 +52,50 @@ def _parts(hour: Hour) -> Iterator[list[ProcessBatch]]:
         yield some
 
 
-def makes_blocks(store: Store) -> bool:
-    return hasattr(store, "compaction")
+def _block(hour: Hour) -> dict[str, Any]:
+    """Return the document that compaction would make of *hour*."""
+    series = Series(HOST, "process", hour.process)
+    run = run_digest(hour.run, 0)
+    return {
+        "_id": document_id(series_digest(*series), hour.slot, run),
+        **series._asdict(),
+        "run": hour.run,
+        "generation": 0,
+        "start": datetime.fromtimestamp(hour.slot, timezone.utc),
+        "revision": 1,
+        **blocks.pack(_strip(hour)),
+    }
+
+
+def _strip(hour: Hour) -> Strip:
+    length = len(hour.offset_ns)
+    ones = np.ones(length, np.int64)
+    return Strip(
+        slots=hour.slot + np.arange(length),
+        counts=ones,
+        interval_ns=ones * NS_PER_SECOND,
+        offset_ns=hour.offset_ns,
+        before_ns=_shifted(hour.offset_ns - NS_PER_SECOND, hour.before_offset_ns),
+        label_of=np.zeros(length, np.int64),
+        labels=(Label(pid=hour.pid),),
+        columns={
+            key: Column(
+                forms=np.full(length, EACH, np.uint8),
+                values=values,
+                present=np.ones(length, np.bool_),
+                before=_shifted(values, hour.before[key])
+                if key in hour.before
+                else np.zeros(length, np.int64),
+                chained=np.full(length, key in hour.before),
+            )
+            for key, values in hour.metrics.items()
+        },
+    )
+
+
+def _shifted(values: Any, first: int) -> Any:
+    """Return what was one place before each of *values*."""
+    return np.concatenate([[first], values[:-1]])
 
 
 def has_housekeeping() -> bool:
@@ -51,17 +103,22 @@ def has_housekeeping() -> bool:
     return ROLE in get_args(Role)
 
 
-async def compact(store: Any) -> None:
-    """Turn all that *store* holds into blocks, however young it is."""
-    await store.compaction.run(older_than_seconds=0)
+async def compact(database: Any) -> None:
+    """Turn all fresh batches into blocks, however young they are."""
+    async for done in Compactor(database).compact(SLOT_STOP):
+        if done.damaged:
+            raise RuntimeError(f"{done.damaged} batches are damaged")
 
 
 async def block_count(database: Any) -> int:
-    return int(await database[BLOCKS].estimated_document_count())
+    return int(await database[batches.BLOCKS].estimated_document_count())
 
 
 async def sample_bytes(database: Any) -> int:
     """Return what the samples take on disk, fresh ones and blocks together."""
-    there = await database.list_collection_names()
-    names = [name for name in (batches.COLLECTION, BLOCKS) if name in there]
-    return sum([await databases.disk_bytes(database, name) for name in names])
+    return sum(
+        [
+            await databases.disk_bytes(database, name)
+            for name in (batches.COLLECTION, batches.BLOCKS)
+        ]
+    )

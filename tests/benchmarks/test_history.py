@@ -9,7 +9,7 @@ from robometrics.schema import NS_PER_SECOND, decode_batch, encode
 
 
 def test_two_runs_of_a_benchmark_have_the_same_history() -> None:
-    first, second = history.History(2), history.History(2)
+    first, second = history.History(range(2)), history.History(range(2))
     for one, other in zip(first.next_hour(), second.next_hour(), strict=True):
         assert one.metrics.keys() == other.metrics.keys()
         assert all(
@@ -18,7 +18,7 @@ def test_two_runs_of_a_benchmark_have_the_same_history() -> None:
 
 
 def test_its_batches_name_the_one_before_over_the_end_of_an_hour() -> None:
-    past = history.History(1)
+    past = history.History([7])
     batches = [
         batch for _ in range(2) for hour in past.next_hour() for batch in hour.batches()
     ]
