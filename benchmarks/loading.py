@@ -9,12 +9,14 @@ import asyncio
 import contextlib
 import os
 import sys
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import msgspec
 
 from benchmarks import databases, history, points, servers, storage
+
+_HOURS_AT_ONCE = 12
 
 
 class Load(msgspec.Struct, kw_only=True):
@@ -56,17 +58,17 @@ def load(at: Path, wanted: Load) -> None:
 
 
 async def _load(wanted: Load) -> None:
-    past = history.History(range(wanted.part, wanted.processes, wanted.parts))
     async with databases.opened(wanted.mongo_url) as (store, database):
-        for number in range(wanted.stop_hour):
-            hours = list(past.next_hour())
-            if number < wanted.first_hour:
-                continue
-            await storage.load(store, database, hours)
-            if wanted.with_points:
-                batches = chain.from_iterable(map(history.Hour.batches, hours))
-                ready = chain.from_iterable(map(points.of, batches))
-                await points.insert(database[points.COLLECTION], ready)
+        for number in range(wanted.part, wanted.processes, wanted.parts):
+            past = history.History([number])
+            hours = (hour for _ in range(wanted.stop_hour) for hour in past.next_hour())
+            mine = islice(hours, wanted.first_hour, None)
+            while some := list(islice(mine, _HOURS_AT_ONCE)):
+                await storage.load(store, database, some)
+                if wanted.with_points:
+                    batches = chain.from_iterable(map(history.Hour.batches, some))
+                    ready = chain.from_iterable(map(points.of, batches))
+                    await points.insert(database[points.COLLECTION], ready)
 
 
 if __name__ == "__main__":

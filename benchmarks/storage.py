@@ -18,25 +18,62 @@ from robometrics.schema import NS_PER_SECOND, ProcessBatch
 from robometrics.settings import Role
 from robometrics.store import Series, Store, batches, blocks
 from robometrics.store.compaction import Compactor
-from robometrics.store.keys import SLOT_STOP, document_id, run_digest, series_digest
+from robometrics.store.keys import SLOT_STOP
+from robometrics.store.rollups import RESOLUTIONS, resolutions
+from robometrics.store.rollups.blocks import Block, identity
+from robometrics.store.rollups.folding import chunks, fold
+from robometrics.store.rollups.groups import grouped
+from robometrics.store.rollups.pages import Content
 from robometrics.store.strips import EACH, Column, Label, Strip
 
 ROLE = "compact"
 _AT_ONCE = 2_000
-_PAGES_MAX = 1_000_000
 
 
 async def load(store: Store, database: Any, hours: Sequence[Hour]) -> None:
-    """Store *hours* as they lie there long after: blocks, and sealed rollups.
+    """Store *hours* of one process as they lie there long after: all in blocks.
 
-    Only the last of them are noted in the fleet, and the first.
+    The more at once, the cheaper is each.
     """
+    await database[batches.BLOCKS].insert_many([block(hour) for hour in hours])
+    contents: list[Content] = []
     for hour in hours:
-        await database[batches.BLOCKS].insert_one(_block(hour))
         whole = list(hour.batches())
-        await store.rollups.fold(whole)
         await store.fleet.see([whole[0], whole[-1]])
-    await store.rollups.seal(SLOT_STOP - 1, _PAGES_MAX)
+        contents += _folded(whole)
+    for name, resolution in RESOLUTIONS.items():
+        spans: dict[int, list[Content]] = {}
+        for content in contents:
+            start = content.page - content.page % resolution.block
+            spans.setdefault(start, []).append(content)
+        for start, some in spans.items():
+            mine = identity(_whose(hours[0]), start)
+            known = {"_id": mine["_id"]}
+            collection = database[resolutions.BLOCKS[name]]
+            document = await collection.find_one(known)
+            filled = Block(document or {}, resolution, start).merged(some)
+            await collection.replace_one(known, mine | filled, upsert=True)
+
+
+def _folded(whole: Sequence[ProcessBatch]) -> Iterator[Content]:
+    """Yield what the pages of the batches would hold, once they are all folded."""
+    for groups in chunks(list(grouped(whole).values())):
+        for group, part in zip(groups, fold(groups), strict=True):
+            yield Content(
+                page=group.page,
+                seal=1,
+                counts={
+                    str(index): {"count": count, "interval_ns": interval_ns}
+                    for index, (count, interval_ns) in part.windows.items()
+                },
+                records={key: [each] for key, each in part.records.items()},
+                buckets={key: [each] for key, each in part.buckets.items()},
+            )
+
+
+def _whose(hour: Hour) -> dict[str, Any]:
+    series = Series(HOST, "process", hour.process)
+    return {**series._asdict(), "run": hour.run, "generation": 0}
 
 
 async def load_fresh(store: Store, hours: Iterable[Hour]) -> None:
@@ -52,15 +89,10 @@ def _parts(hour: Hour) -> Iterator[list[ProcessBatch]]:
         yield some
 
 
-def _block(hour: Hour) -> dict[str, Any]:
+def block(hour: Hour) -> dict[str, Any]:
     """Return the document that compaction would make of *hour*."""
-    series = Series(HOST, "process", hour.process)
-    run = run_digest(hour.run, 0)
     return {
-        "_id": document_id(series_digest(*series), hour.slot, run),
-        **series._asdict(),
-        "run": hour.run,
-        "generation": 0,
+        **identity(_whose(hour), hour.slot),
         "start": datetime.fromtimestamp(hour.slot, timezone.utc),
         "revision": 1,
         **blocks.pack(_strip(hour)),
