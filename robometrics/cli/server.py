@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 
 import anyio
@@ -15,6 +16,9 @@ from robometrics.store import Store, open_store
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
+GARBAGE_OBJECTS = 100_000
+"""A batch is some dozen lists, and no cycle. Looking for cycles after each 700 of them
+would cost a consumer a third of its time."""
 
 
 async def server(settings: ServerSettings, stop: anyio.Event) -> None:
@@ -23,6 +27,7 @@ async def server(settings: ServerSettings, stop: anyio.Event) -> None:
     Raises:
         SettingsError: An option cannot work.
     """
+    gc.set_threshold(GARBAGE_OBJECTS)
     # Imported here: a consumer needs no Litestar, and the API no consumers.
     from robometrics.consumers.abandoned import Abandoned  # noqa: PLC0415
     from robometrics.consumers.loop import ConsumerLoop  # noqa: PLC0415

@@ -27,6 +27,8 @@ from robometrics.store.rollups.windows import (
     merged_metric,
 )
 
+WHOSE = ("host", "kind", "name", "run", "generation")
+
 _FLOAT = 1  # low and high are floats
 _FLOAT_LAST = 2
 _FLOAT_TOTAL = 4
@@ -212,10 +214,9 @@ def identity(page: Mapping[str, Any], start: int) -> dict[str, Any]:
     """Return the fields by which the block at *start* of the run of *page* is known."""
     series = series_digest(page["host"], page["kind"], page["name"])
     run = run_digest(page["run"], page["generation"])
-    names = ("host", "kind", "name", "run", "generation")
     return {
         "_id": document_id(series, start, run),
-        **{name: page[name] for name in names},
+        **{name: page[name] for name in WHOSE},
     }
 
 

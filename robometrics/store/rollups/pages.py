@@ -27,7 +27,6 @@ import numpy as np
 from bson.int64 import Int64
 from pymongo import ASCENDING, UpdateOne
 
-from robometrics.store.driver import plain
 from robometrics.store.rollups.folding import Part
 from robometrics.store.rollups.groups import Group
 from robometrics.store.rollups.parts import read_parts
@@ -116,8 +115,8 @@ def counts_of(found: Iterable[Content]) -> Counts:
     rows = [
         (
             each.page + int(index) * BASE_SECONDS,
-            plain(window["count"]),
-            plain(window["interval_ns"]),
+            window["count"],
+            window["interval_ns"],
         )
         for each in found
         for index, window in each.counts.items()

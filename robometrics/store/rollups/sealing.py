@@ -26,7 +26,7 @@ from pymongo.read_concern import ReadConcern
 from robometrics.store.driver import Database
 from robometrics.store.failures import PERMANENT_ERRORS, translated
 from robometrics.store.keys import SLOT_STOP, id_range, series_digest
-from robometrics.store.rollups.blocks import Block, identity
+from robometrics.store.rollups.blocks import WHOSE, Block, identity
 from robometrics.store.rollups.pages import OPEN, Content, contents, moment
 from robometrics.store.rollups.resolutions import (
     BLOCKS,
@@ -85,7 +85,9 @@ class Sealing:
         while sealed < limit:
             with translated():
                 first = await self._pages.find_one(
-                    {"due": {"$lte": moment(before)}}, sort=[("due", ASCENDING)]
+                    {"due": {"$lte": moment(before)}},
+                    dict.fromkeys((*WHOSE, "start"), 1),
+                    sort=[("due", ASCENDING)],
                 )
             if first is None:
                 break
