@@ -25,6 +25,7 @@ import psutil
 from benchmarks import databases, servers, slowed, streams, table
 from benchmarks.table import Row
 from robometrics.broker import DurableDepth, Link, measure_depth
+from robometrics.consumers.loop import LANES
 from robometrics.schema import ProcessBatch
 from robometrics.settings import ServerSettings
 
@@ -152,7 +153,7 @@ def _stopped(processes: Consumers) -> Iterator[None]:
 
 
 def _asked_by(count: int) -> Callable[[DurableDepth], bool]:
-    return lambda depth: depth.pulls >= count
+    return lambda depth: depth.pulls >= count * LANES
 
 
 def _is_drained(depth: DurableDepth) -> bool:
