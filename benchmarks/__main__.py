@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks import (
     bursty,
     discovery,
+    export,
     gpu,
     host,
     housekeeping,
@@ -38,6 +39,7 @@ if __name__ == "__main__":
             publish.measure,
             persist.measure,
             rollup.measure,
+            export.measure,
             scaling.measure,
             housekeeping.measure,
             sizes.measure,

@@ -35,6 +35,9 @@ REMIND_SECONDS = 10.0  # the durables wait 30 s for an acknowledgement
 class ConsumerLoop:
     """One copy of one consumer."""
 
+    optional = False
+    """Whether the server does its work without it."""
+
     def __init__(
         self,
         name: str,
@@ -44,6 +47,7 @@ class ConsumerLoop:
         *,
         fetch_batches: int,
         linger_seconds: float = 0.0,
+        lanes: int = LANES,
     ) -> None:
         self.name = name
         self.absorbed = 0
@@ -55,7 +59,7 @@ class ConsumerLoop:
         self.problem = ""
         """What the consumer waits for at the moment; empty while it works."""
 
-        self._pullers = [Puller(link, name) for _ in range(LANES)]
+        self._pullers = [Puller(link, name) for _ in range(lanes)]
         self._trying = anyio.Lock()
         self._store = store
         self._absorb = absorb
