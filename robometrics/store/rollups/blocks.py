@@ -6,7 +6,7 @@ knows the last seal of each page that was merged into it, so a repeat changes no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -23,6 +23,7 @@ from robometrics.store.rollups.windows import (
     Counts,
     MetricWindows,
     Numbers,
+    RunWindows,
     merged_counts,
     merged_metric,
 )
@@ -181,18 +182,64 @@ class Block:
         for key, added in metrics_of(found, sketches=True).items():
             mine = self.metric(key, sketch=True)
             whole = merged_metric([mine, added] if mine else [added], seconds)
-            metrics[key] = pack_metric(whole, self.start, seconds)
-            if whole.sketch is not None and len(whole.sketch.start):
-                sketches[key] = pack_sketch(whole.sketch, self.start, seconds)
+            self._pack(key, whole, metrics, sketches)
         counts = merged_counts([self.counts(), counts_of(found)], seconds)
         return self.filled(counts, metrics, sketches, seals)
+
+    def replaced(
+        self,
+        starts: Collection[int],
+        windows: RunWindows | None,
+        seals: Mapping[int, int],
+    ) -> dict[str, Any]:
+        """Return the fields of the document with the windows at *starts* replaced.
+
+        Those of *windows* take their place; where it has none, there is none. What
+        pages were sealed up to *seals* is in them, also if it was lost here.
+        """
+        merged = self._seals.copy()
+        for page, seal in seals.items():
+            merged[(page - self.start) // PAGE_SECONDS] = seal
+        at = np.array(sorted(starts), np.int64)
+        empty = np.empty(0, np.int64)
+        new = (empty, empty, empty)
+        if windows is not None:
+            new = (windows.start, windows.count, windows.interval_ns)
+        parts = []
+        for counts, inside in ((self.counts(), False), (new, True)):
+            rows = np.isin(counts[0], at) == inside
+            parts.append((counts[0][rows], counts[1][rows], counts[2][rows]))
+        metrics: dict[str, bytes] = {}
+        sketches: dict[str, bytes] = {}
+        theirs = windows.metrics if windows else {}
+        for key in {*self.keys, *theirs}:
+            mine = self.metric(key, sketch=True)
+            each = [mine.at(at, inside=False)] if mine else []
+            each += [theirs[key].at(at, inside=True)] if key in theirs else []
+            whole = merged_metric(each, self.resolution.window)
+            if len(whole.start):
+                self._pack(key, whole, metrics, sketches)
+        counts = merged_counts(parts, self.resolution.window)
+        return self.filled(counts, metrics, sketches, merged)
+
+    def _pack(
+        self,
+        key: str,
+        windows: MetricWindows,
+        metrics: dict[str, bytes],
+        sketches: dict[str, bytes],
+    ) -> None:
+        seconds = self.resolution.window
+        metrics[key] = pack_metric(windows, self.start, seconds)
+        if windows.sketch is not None and len(windows.sketch.start):
+            sketches[key] = pack_sketch(windows.sketch, self.start, seconds)
 
     def filled(
         self,
         counts: Counts,
         metrics: Mapping[str, bytes],
         sketches: Mapping[str, bytes],
-        seals: Ints | None = None,
+        seals: Ints,
     ) -> dict[str, Any]:
         """Return the fields of the document with other windows in it."""
         start, count, interval = counts
@@ -203,7 +250,7 @@ class Block:
             "revision": self.revision + 1,
             "windows": len(start),
             "samples": int(count.sum()),
-            "seals": pack_rows([self._seals if seals is None else seals]),
+            "seals": pack_rows([seals]),
             "w": pack_rows([index, count, interval]),
             "m": dict(metrics),
             "q": dict(sketches),

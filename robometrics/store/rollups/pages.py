@@ -75,6 +75,22 @@ def update(group: Group, part: Part) -> UpdateOne:
     return UpdateOne(wanted, change, upsert=True)
 
 
+def as_page(group: Group, part: Part) -> dict[str, Any]:
+    """Return the page that would hold *part* and nothing else."""
+    return {
+        "run": group.run,
+        "generation": group.generation,
+        "start": moment(group.page),
+        "seal": 0,
+        "w": {
+            str(index): {"count": count, "interval_ns": interval_ns}
+            for index, (count, interval_ns) in part.windows.items()
+        },
+        "m": {key: [records] for key, records in part.records.items()},
+        "q": {key: [buckets] for key, buckets in part.buckets.items()},
+    }
+
+
 def moment(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, timezone.utc)
 

@@ -81,6 +81,25 @@ class Reading:
             assembled, size, pages, blocks, start, stop, sketches=sketches
         )
 
+    async def consistent(
+        self,
+        series: Series,
+        resolution: str,
+        start: int,
+        stop: int,
+        fields: Sequence[str],
+    ) -> tuple[dict[RunId, list[Document]], dict[RunId, list[Document]]]:
+        """Return all pages in the range and the blocks that reach into it, by run.
+
+        No block has what its page did not say, as if both were read at one moment.
+        """
+        size = RESOLUTIONS[resolution]
+        while True:
+            pages = by_run(await self.all_pages(series, start, stop, fields))
+            blocks = by_run(await self.blocks(series, resolution, start, stop, fields))
+            if not any(_is_ahead(size, pages[run], blocks[run]) for run in blocks):
+                return pages, blocks
+
     async def open_pages(
         self, series: Series, start: int, stop: int, fields: Sequence[str]
     ) -> list[Document]:
@@ -169,6 +188,19 @@ def split(
             if block is None or block.lacks(content):
                 left.append(content)
     return list(opened.values()), left
+
+
+def _is_ahead(
+    size: Resolution, pages: Iterable[Document], blocks: Iterable[Document]
+) -> bool:
+    """Return whether a block knows a later seal of a page than the page as read."""
+    opened, _ = split(size, (), blocks)
+    for page in pages:
+        start = round(page["start"].timestamp())
+        for block in opened:
+            if start in block and block.seal_of(start) > page["seal"]:
+                return True
+    return False
 
 
 def counted(
