@@ -34,13 +34,11 @@ from robometrics.store.rollups.resolutions import BASE_SECONDS, PAGE_SECONDS, PA
 from robometrics.store.rollups.windows import Counts, MetricWindows
 
 OPEN = ("w", "m", "q")
+BY_DUE = [("due", ASCENDING)]
+BY_SERIES = [(name, ASCENDING) for name in ("host", "kind", "name", "start")]
 INDEXES: tuple[tuple[str, list[tuple[str, int]], dict[str, Any]], ...] = (
-    (PAGES, [("due", ASCENDING)], {"sparse": True}),
-    (
-        PAGES,
-        [(name, ASCENDING) for name in ("host", "kind", "name", "start")],
-        {"partialFilterExpression": {"due": {"$exists": True}}},
-    ),
+    (PAGES, BY_DUE, {"sparse": True}),
+    (PAGES, BY_SERIES, {"partialFilterExpression": {"due": {"$exists": True}}}),
 )
 """Of the pages that hold something: those to seal next, those of one series."""
 

@@ -92,7 +92,10 @@ class Sealing:
                 )
             if first is None:
                 break
-            sealed += await self.seal_span(first, before)
+            done = await self.seal_span(first, before)
+            if not done:  # not known to a majority yet
+                break
+            sealed += done
         return sealed
 
     async def seal_span(self, page: Document, before: int) -> int:
