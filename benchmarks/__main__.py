@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks import (
     bursty,
     discovery,
+    export,
     gpu,
     host,
     latency,
@@ -33,6 +34,7 @@ if __name__ == "__main__":
             publish.measure,
             persist.measure,
             rollup.measure,
+            export.measure,
             latency.measure,
             soak.measure,
         ]

@@ -10,14 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 
 from benchmarks import databases, servers, streams, table
 from benchmarks.table import Row
 from robometrics.broker import Link
-from robometrics.consumers.loop import ConsumerLoop
 from robometrics.consumers.persist import persist
 from robometrics.schema import NS_PER_SECOND, ProcessBatch
 from robometrics.settings import ServerSettings
@@ -76,16 +75,31 @@ async def measure(*, quick: bool) -> list[Row]:
     ]
 
 
+class Consumer(Protocol):
+    """What takes messages from the stream."""
+
+    name: str
+    absorbed: int
+    discarded: int
+
+    async def run(self, stop: anyio.Event) -> None: ...
+
+
 async def drained(
-    link: Link, consumer: ConsumerLoop, batches: Sequence[ProcessBatch]
+    link: Link, consumer: Consumer, batches: Sequence[ProcessBatch]
 ) -> tuple[float, float]:
     """Fill the stream, then run *consumer*; return seconds, and those of our CPU."""
     await streams.fill(link, batches)
+    return await run_until(consumer, len(batches))
+
+
+async def run_until(consumer: Consumer, count: int) -> tuple[float, float]:
+    """Run *consumer* until it took *count* messages, as ``drained`` does."""
     stop = anyio.Event()
     began, cpu = time.perf_counter(), time.process_time()
     async with anyio.create_task_group() as tg:
         tg.start_soon(consumer.run, stop)
-        while consumer.absorbed < len(batches):
+        while consumer.absorbed < count:
             await anyio.sleep(0.005)
         took = time.perf_counter() - began, time.process_time() - cpu
         stop.set()

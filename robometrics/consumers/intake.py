@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable
 
 import msgspec
@@ -28,18 +27,6 @@ class Intake(msgspec.Struct):
 
 def read_all(deliveries: Iterable[Delivery]) -> Intake:
     """Decode *deliveries*; what breaks the schema is set apart, never raised."""
-    # A batch is some dozen lists, and no cycle: the collector would go through all of
-    # them again and again, for a third of the time.
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        return _read_all(deliveries)
-    finally:
-        if collects:
-            gc.enable()
-
-
-def _read_all(deliveries: Iterable[Delivery]) -> Intake:
     intake = Intake()
     for delivery in deliveries:
         try:

@@ -58,6 +58,10 @@ OWNERS = {
     "litestar": {"api"},
     "uvicorn": {"api"},
     "prometheus_client": {"api"},
+    "httpx": {"consumers"},
+    "google": {"consumers"},
+    "opentelemetry": {"consumers"},
+    "cramjam": {"consumers"},
     "rich": {"cli"},
 }
 ONE_MODULE = {"motor": "store.driver"}
@@ -67,9 +71,15 @@ LAZY = {
     "lib.register": ("msgspec", "nats", "robometrics"),
     "lib.measure.gpu": ("pynvml",),
     "lib.measure.measuring": ("robometrics.lib.measure.gpu",),
+    "consumers.export.options": (
+        *("httpx", "robometrics.consumers.export.exporter"),
+        *("robometrics.consumers.export.otlp", "robometrics.consumers.export.target"),
+        "robometrics.consumers.export.remote_write",
+    ),
     "pytest_plugin": ("robometrics",),
 }
-"""What a measured program must not pay for when it imports the module."""
+"""What a measured program must not pay for when it imports the module, and what a
+server without the extra ``export`` does not have."""
 
 
 RELATIVE = "a relative import"
@@ -204,6 +214,13 @@ def test_the_driver_is_chosen_in_exactly_one_module() -> None:
         ("consumers.loop", "import pymongo", "only {'store'} may"),
         ("store.fold", "import motor.motor_asyncio", "only store.driver may"),
         ("api.health", "import psutil", "only {'publisher'} may"),
+        ("api.query", "import httpx", "only {'consumers'} may"),
+        ("cli.server", "import opentelemetry.proto", "only {'consumers'} may"),
+        (
+            "consumers.export.options",
+            "from robometrics.consumers.export.otlp import Otlp",
+            "only inside a function",
+        ),
         ("consumers.gpu", "from pynvml import nvmlInit", "may"),
         ("lib.measure.gpu", "import pynvml", "only inside a function"),
         ("lib.measure.cpu", "import psutil", "only {'publisher'} may"),
@@ -288,6 +305,10 @@ def test_what_the_design_allows_is_let_pass(
         ("robometrics.settings", ("nats", "anyio", "psutil", "motor", "bson")),
         ("robometrics.broker", ("psutil", "motor", "bson", "litestar")),
         ("robometrics.cli.main", ("psutil", "motor", "bson", "litestar")),
+        (
+            "robometrics.consumers.export.options",
+            ("httpx", "google.protobuf", "opentelemetry", "cramjam"),
+        ),
     ],
 )
 def test_importing_a_module_does_not_pull_in_what_it_need_not(
