@@ -18,6 +18,7 @@ from robometrics.cli import (
     doctor,
     processes,
     provision,
+    rebuild,
     report,
     run,
     services,
@@ -46,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     discover.add_parser(commands)
     provision.add_parser(commands)
     audit.add_parser(commands)
+    rebuild.add_parser(commands)
     dead_letters.add_parser(commands)
     doctor.add_parser(commands)
     services.add_parsers(commands)

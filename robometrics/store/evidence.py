@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
@@ -13,8 +13,7 @@ from robometrics.store.driver import Database, plain
 from robometrics.store.failures import translated
 from robometrics.store.keys import Series, id_range, series_digest
 from robometrics.store.rollups import RESOLUTIONS
-from robometrics.store.rollups.reading import Reading, by_run, counted, split
-from robometrics.store.rollups.resolutions import Resolution
+from robometrics.store.rollups.reading import Reading, counted, split
 
 RunId = tuple[str, int]
 """Run and generation."""
@@ -70,15 +69,20 @@ class Evidence:
         size = RESOLUTIONS[resolution]
         first = start - start % size.window
         end = -(-stop // size.window) * size.window
-        while True:
-            pages = await self._rollups.all_pages(series, first, end, ["w"])
-            blocks = await self._rollups.blocks(series, resolution, first, end, ["w"])
-            found = _folded(size, by_run(pages), by_run(blocks), first)
-            if found is not None:
-                break
+        pages, blocks = await self._rollups.consistent(
+            series, resolution, first, end, ["w"]
+        )
         everything = (1 << (stop - start)) - 1
-        for each in found.values():
-            each.seen = slots.moved(each.seen, first, start) & everything
+        found = {}
+        for run in {*pages, *blocks}:
+            folded = found[run] = Folded()
+            for page in pages[run]:
+                at = round(page["start"].timestamp())
+                folded.seen |= plain(page["seen"]) << (at - first)
+            folded.seen = slots.moved(folded.seen, first, start) & everything
+            opened, left = split(size, pages[run], blocks[run])
+            starts, counts, _ = counted(size, opened, left)
+            folded.samples = dict(zip(starts.tolist(), counts.tolist(), strict=True))
         return found
 
     async def missing_events(self, ids: Sequence[str]) -> set[str]:
@@ -119,24 +123,3 @@ class Evidence:
 
 def _run_id(row: dict[str, Any]) -> RunId:
     return row["run"], row["generation"]
-
-
-def _folded(
-    size: Resolution,
-    pages: Mapping[RunId, Sequence[dict[str, Any]]],
-    blocks: Mapping[RunId, Sequence[dict[str, Any]]],
-    base: int,
-) -> dict[RunId, Folded] | None:
-    """Return bits and samples of each run; ``None`` if pages were sealed meanwhile."""
-    found = {}
-    for run in {*pages, *blocks}:
-        opened, left = split(size, pages.get(run, ()), blocks.get(run, ()))
-        folded = found[run] = Folded()
-        for page in pages.get(run, ()):
-            start = round(page["start"].timestamp())
-            if any(b.seal_of(start) > page["seal"] for b in opened if start in b):
-                return None
-            folded.seen |= plain(page["seen"]) << (start - base)
-        starts, counts, _ = counted(size, opened, left)
-        folded.samples = dict(zip(starts.tolist(), counts.tolist(), strict=True))
-    return found

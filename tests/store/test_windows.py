@@ -23,11 +23,11 @@ from robometrics.store.rollups import (
     merged_sketches,
     quantiles,
 )
-from robometrics.store.rollups.blocks import (
-    pack_metric,
-    pack_sketch,
+from robometrics.store.rollups.block_fields import (
+    pack_metrics,
     unpack_metric,
     unpack_sketch,
+    unpack_times,
 )
 from robometrics.store.rollups.packing import pack_rows, unpack_rows
 from robometrics.store.rollups.rollups import stats_of
@@ -132,18 +132,34 @@ def test_a_part_of_windows_is_those_that_begin_in_it(
     )
 
 
-@given(windows())
-def test_windows_come_out_of_a_block_as_they_went_in(found: MetricWindows) -> None:
-    assert found.sketch is not None
-    packed = pack_metric(found, BASE, 10), pack_sketch(found.sketch, BASE, 10)
+@given(windows(), windows())
+def test_windows_come_out_of_a_block_as_they_went_in(
+    a: MetricWindows, b: MetricWindows
+) -> None:
+    """Also where two metrics were read at the same times, and are packed so."""
+    likewise = msgspec.structs.replace(a, count=a.count + 1)
+    metrics = {"a": a, "b": b, "c": likewise, "d": b}
 
-    metric = unpack_metric(packed[0], BASE, 10)
-    sketch = unpack_sketch(packed[1], BASE, 10)
+    packed = pack_metrics(metrics, BASE, 10)
 
-    assert dict(stats_of(found)) == dict(
-        stats_of(msgspec.structs.replace(metric, sketch=sketch))
-    )
-    assert [c.dtype for c in found.numbers] == [c.dtype for c in metric.numbers]
+    times = unpack_times(packed)
+    assert 1 <= len(times) <= 2
+    for key, found in metrics.items():
+        metric = unpack_metric(packed["m"][key], times, BASE, 10)
+        if key in packed["q"]:
+            sketch = unpack_sketch(packed["q"][key], BASE, 10)
+            metric = msgspec.structs.replace(metric, sketch=sketch)
+        assert dict(stats_of(found)) == dict(stats_of(metric))
+        assert [c.dtype for c in found.numbers] == [c.dtype for c in metric.numbers]
+
+
+def test_a_metric_whose_times_are_not_there_is_an_error() -> None:
+    start = np.array([BASE])
+    one = MetricWindows(*[start] * 6, start > 0, start, start, start / 2, start / 2)
+    packed = pack_metrics({"a": one, "b": one}, BASE, 10)
+
+    with pytest.raises(DiscardMessageError, match="times 1"):
+        unpack_metric(packed["m"]["a"], [], BASE, 10)
 
 
 @given(
@@ -152,7 +168,7 @@ def test_windows_come_out_of_a_block_as_they_went_in(found: MetricWindows) -> No
             st.lists(INT64, min_size=n, max_size=n), min_size=1, max_size=5
         )
     ),
-    st.integers(0, 255),
+    st.integers(0, 65_535),
 )
 def test_rows_come_out_as_they_went_in(rows: list[list[int]], flags: int) -> None:
     packed = pack_rows([np.array(row, np.int64) for row in rows], flags)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pymongo import ASCENDING
@@ -33,6 +33,7 @@ from robometrics.store.rollups.resolutions import (
     PAGES,
     RESOLUTIONS,
 )
+from robometrics.store.rollups.windows import RunWindows
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,10 @@ class Sealing:
                 )
             if first is None:
                 break
-            sealed += await self.seal_span(first, before)
+            done = await self.seal_span(first, before)
+            if not done:  # not known to a majority yet
+                break
+            sealed += done
         return sealed
 
     async def seal_span(self, page: Document, before: int) -> int:
@@ -118,6 +122,41 @@ class Sealing:
             for each in frozen:
                 await self._drop(each)
         return len(frozen)
+
+    async def replace(
+        self,
+        resolution: str,
+        page: Document,
+        pages: Sequence[Document],
+        starts: Collection[int],
+        windows: RunWindows | None,
+    ) -> bool:
+        """Replace windows of the run of *page* in their block.
+
+        Args:
+            resolution: Whose block.
+            page: Whose run, and where the windows are.
+            pages: All pages that the windows are made of, as they were read.
+            starts: Which windows.
+            windows: Where they are in place of what is there.
+
+        Returns:
+            Whether it was done: not if the pages, as they were read, have more than
+            the block, or the block has more than they had.
+        """
+        size = RESOLUTIONS[resolution]
+        start = round(page["start"].timestamp())
+        mine = identity(page, start - start % size.block)
+        with translated():
+            document = await self._blocks[resolution].find_one({"_id": mine["_id"]})
+            block = Block(document or {}, size, start - start % size.block)
+            seals = {round(p["start"].timestamp()): p["seal"] for p in pages}
+            if any(map(contents, pages)) or any(
+                block.seal_of(at) > seal for at, seal in seals.items()
+            ):
+                return False
+            filled = await asyncio.to_thread(block.replaced, starts, windows, seals)
+            return await replaced(self._blocks[resolution], block, mine | filled)
 
     async def _freeze(self, mine: Document) -> None:
         await self._pages.update_many(
