@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import anyio
+import hypothesis
 import pytest
 from servers import MongoServer, NatsServer, free_port
 from waiting import eventually
@@ -18,6 +19,8 @@ from robometrics.settings import ServerSettings, WorkerSettings
 from robometrics.store import Store, open_store
 
 pytest_plugins = ["pytester"]
+hypothesis.settings.register_profile("robometrics", deadline=None)
+hypothesis.settings.load_profile("robometrics")  # a busy machine breaks no promise
 
 _databases = itertools.count()
 
