@@ -30,7 +30,7 @@ from robometrics.requests import Plan, encode_request
 from robometrics.schema import AnyBatch, decode_batch
 from robometrics.settings import ClientSettings
 
-RECIPE = 1
+RECIPE = 2
 """Changes with the programs: what another recipe recorded is not used."""
 
 CACHE_ENV = "BENCHMARK_CACHE"

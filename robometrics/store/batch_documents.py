@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from bson.binary import Binary
 
+from robometrics import metrics
 from robometrics.errors import DiscardMessageError
 from robometrics.schema import AnyBatch, GpuBatch, ProcessBatch
 from robometrics.store import records, unpacking
@@ -56,8 +57,13 @@ def _to_document(batch: AnyBatch, record: Record) -> dict[str, Any]:
         "interval_ns": batch.interval_ns,
         "layout": record.layout,
         "data": record.data,
-        # For people who look with MongoDB's own tools.
-        "last": {key: values[-1] for key, values in batch.metrics.items()},
+        # For people who look with MongoDB's own tools. All metrics would be a third of
+        # the disk at one sample a second.
+        "last": {
+            key: values[-1]
+            for key, values in batch.metrics.items()
+            if _is_headline(key)
+        },
     }
     if isinstance(batch, ProcessBatch):
         document["pid"] = batch.pid
@@ -65,6 +71,11 @@ def _to_document(batch: AnyBatch, record: Record) -> dict[str, Any]:
         document["uuid"] = batch.uuid
         document["model"] = batch.model
     return document
+
+
+@lru_cache(maxsize=65_536)
+def _is_headline(key: str) -> bool:
+    return metrics.describe(key).sketch
 
 
 @lru_cache(maxsize=4_096)  # a fleet's batches are of the same few seconds
