@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
 
+from robometrics.errors import DiscardMessageError
 from robometrics.store import batches, blocks, slots, tallies
 from robometrics.store.audit import Folded, Stored
 from robometrics.store.driver import Database, plain
@@ -14,6 +16,8 @@ from robometrics.store.failures import translated
 from robometrics.store.keys import Series, id_range, series_digest
 from robometrics.store.rollups import RESOLUTIONS
 from robometrics.store.rollups.reading import Reading, counted, split
+
+log = logging.getLogger(__name__)
 
 RunId = tuple[str, int]
 """Run and generation."""
@@ -49,11 +53,11 @@ class Evidence:
             hour = start - start % batches.HOUR
             kept = self._database[batches.BLOCKS].find(
                 {"_id": id_range(digest, hour, stop)},
-                {"run": 1, "generation": 1, "rows": 1},
+                {"run": 1, "generation": 1, "version": 1, "rows": 1},
             )
             async for block in kept:
                 samples = found.setdefault(_run_id(block), Stored()).samples
-                for slot, count in blocks.read_counts(block).items():
+                for slot, count in _counts(block).items():
                     if start <= slot < stop:
                         samples[slot] = count
         return {run: stored for run, stored in found.items() if stored.samples}
@@ -119,6 +123,15 @@ class Evidence:
             if len(numbers) <= high - low:  # the rest may lie outside of the range
                 numbers = await read({"$gte": low, "$lte": high}, ASCENDING, 0)
         return [*before, *numbers, *after], bool(before)
+
+
+def _counts(block: dict[str, Any]) -> dict[int, int]:
+    """Return the samples in each slot: none if the block is damaged."""
+    try:
+        return blocks.read_counts(block)
+    except DiscardMessageError as exc:
+        log.warning("block %s is damaged: %s", block["_id"].hex(), exc)
+        return {}
 
 
 def _run_id(row: dict[str, Any]) -> RunId:

@@ -236,6 +236,19 @@ class Fleet:
             cursor = self._runs.find(wanted).sort("last_slot", DESCENDING).limit(limit)
             return [_run_row(row) async for row in cursor]
 
+    async def runs_between(
+        self, hosts: Sequence[str], start: int, stop: int, *, limit: int
+    ) -> list[RunRow]:
+        """Return runs of processes on *hosts* seen in the slots ``[start, stop]``."""
+        wanted = {
+            "host": {"$in": list(hosts)},
+            "last_slot": {"$gte": start},
+            "first_slot": {"$lte": stop},
+        }
+        with translated():
+            cursor = self._runs.find(wanted).limit(limit)
+            return [_run_row(row) async for row in cursor]
+
     async def runs_of(self, rows: Sequence[ProcessRow]) -> dict[str, RunRow]:
         """Return the latest run of each of *rows*, by ``row.host/process``."""
         found = await self.find_runs((row.host, row.process, row.run) for row in rows)

@@ -27,6 +27,11 @@ ROOT = Path(__file__).parents[2]
         "persist",
         "rollup",
         "export",
+        "scaling",
+        "housekeeping",
+        "sizes",
+        "quantiles",
+        "queries",
         "latency",
     ],
 )

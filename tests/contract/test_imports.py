@@ -62,9 +62,15 @@ OWNERS = {
     "google": {"consumers"},
     "opentelemetry": {"consumers"},
     "cramjam": {"consumers"},
+    "promql_parser": {"api"},
+    "re2": {"api"},
     "rich": {"cli"},
 }
-ONE_MODULE = {"motor": "store.driver"}
+ONE_MODULE = {
+    "motor": "store.driver",
+    "promql_parser": "api.prometheus.syntax",
+    "re2": "api.prometheus.matching",
+}
 CONTRACT_LIBRARIES = {"msgspec", "tomli", "robometrics", *sys.stdlib_module_names}
 LAZY = {
     "": ("robometrics", "typing"),
@@ -212,6 +218,8 @@ def test_the_driver_is_chosen_in_exactly_one_module() -> None:
         ("api.live", "import nats.errors", "only {'broker'} may"),
         ("api.app", "from bson.binary import Binary", "only {'store'} may"),
         ("consumers.loop", "import pymongo", "only {'store'} may"),
+        ("store.fold", "import re2", "only {'api'} may"),
+        ("api.live", "import promql_parser", "only api.prometheus.syntax may"),
         ("store.fold", "import motor.motor_asyncio", "only store.driver may"),
         ("api.health", "import psutil", "only {'publisher'} may"),
         ("api.query", "import httpx", "only {'consumers'} may"),
