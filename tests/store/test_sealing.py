@@ -267,7 +267,7 @@ async def test_who_slept_through_two_seals_changes_nothing(store: Store) -> None
 
     for resolution in RESOLUTIONS:
         assert await sleeper._merge(resolution, page, contents(page))
-    await sleeper._drop(page)
+    await sleeper._drop([page])
 
     await assert_exact(store, sent)
     await store.rollups.seal(SLOT_STOP, 9)

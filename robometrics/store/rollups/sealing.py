@@ -19,7 +19,7 @@ import logging
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from pymongo import ASCENDING
+from pymongo import ASCENDING, UpdateOne
 from pymongo.errors import DocumentTooLarge, DuplicateKeyError, WriteError
 from pymongo.read_concern import ReadConcern
 
@@ -44,7 +44,7 @@ NEVER = SLOT_STOP
 """When a page is due that no block can take: it stays as it is, and is read there."""
 
 Document = dict[str, Any]
-_DROPPED = [
+_DROPPED: list[Document] = [
     {"$unset": "frozen"},
     {
         "$set": {
@@ -76,7 +76,8 @@ class Sealing:
             limit: Stop after so many pages; a few more may be done.
 
         Returns:
-            How many were sealed; fewer than *limit* if no more are due.
+            How many were sealed; fewer than *limit* if no more are due, or another
+            sealer is at them.
 
         Raises:
             RetryLaterError: The database is away; what was begun is finished by the
@@ -93,7 +94,7 @@ class Sealing:
             if first is None:
                 break
             done = await self.seal_span(first, before)
-            if not done:  # not known to a majority yet
+            if not done:  # somebody else did it, or a majority does not know yet
                 break
             sealed += done
         return sealed
@@ -119,8 +120,7 @@ class Sealing:
                 if found and not await self._merge(name, page, found):
                     await self._give_up(frozen)
                     return len(frozen)
-            for each in frozen:
-                await self._drop(each)
+            await self._drop(frozen)
         return len(frozen)
 
     async def replace(
@@ -192,11 +192,15 @@ class Sealing:
                     raise
                 return False
 
-    async def _drop(self, page: Document) -> None:
-        await self._pages.update_one(
-            {"_id": page["_id"], "seal": page["seal"], "frozen": {"$exists": True}},
-            _DROPPED,
-        )
+    async def _drop(self, pages: Sequence[Document]) -> None:
+        if not pages:
+            return
+        still = {"frozen": {"$exists": True}}
+        drops = [
+            UpdateOne({"_id": page["_id"], "seal": page["seal"], **still}, _DROPPED)
+            for page in pages
+        ]
+        await self._pages.bulk_write(drops, ordered=False)
 
     async def _give_up(self, pages: Sequence[Document]) -> None:
         log.error(
