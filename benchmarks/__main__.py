@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks import (
     bursty,
     discovery,
-    export,
+    exporters,
     gpu,
     host,
     housekeeping,
@@ -39,7 +39,7 @@ if __name__ == "__main__":
             publish.measure,
             persist.measure,
             rollup.measure,
-            export.measure,
+            exporters.measure,
             scaling.measure,
             housekeeping.measure,
             sizes.measure,

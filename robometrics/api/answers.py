@@ -8,10 +8,10 @@ import msgspec
 import numpy as np
 
 from robometrics.api.gaps import GapRow
-from robometrics.query.exact import Exact
-from robometrics.query.grid import Curve, Steps, listed
-from robometrics.query.pieces import Floats
-from robometrics.query.selection import Selected
+from robometrics.queries.exact import Exact
+from robometrics.queries.grid import Curve, Steps, listed
+from robometrics.queries.pieces import Floats
+from robometrics.queries.selection import Selected
 from robometrics.store import Series
 from robometrics.times import to_ms
 

@@ -19,11 +19,11 @@ from robometrics.api.answers import Answer
 from robometrics.api.bounded import bounded
 from robometrics.api.problems import RESPONSES
 from robometrics.api.question import Question, body, parts
-from robometrics.query import ranking
-from robometrics.query.groups import check_labels
-from robometrics.query.matching import Wanted, match
-from robometrics.query.selection import select
-from robometrics.query.span import parse_span
+from robometrics.queries import ranking
+from robometrics.queries.groups import check_labels
+from robometrics.queries.matching import Wanted, match
+from robometrics.queries.selection import select
+from robometrics.queries.span import parse_span
 from robometrics.store import Store
 
 
@@ -43,7 +43,7 @@ class Catalogue(msgspec.Struct):
 
 
 class QueryController(Controller):
-    """Parses a query; ``robometrics.query`` does the work."""
+    """Parses a query; ``robometrics.queries`` does the work."""
 
     path = "/api/v1"
     tags = ("query",)

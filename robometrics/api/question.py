@@ -17,13 +17,13 @@ from robometrics.api.answers import (
 )
 from robometrics.api.gaps import GAPS_READ_MAX, gap_rows
 from robometrics.errors import BadRequestError
-from robometrics.query.answer import read_pieces
-from robometrics.query.exact import read_exact
-from robometrics.query.grouping import grouped
-from robometrics.query.groups import Aggregate
-from robometrics.query.plan import plan
-from robometrics.query.selection import Selected
-from robometrics.query.span import Span
+from robometrics.queries.answer import read_pieces
+from robometrics.queries.exact import read_exact
+from robometrics.queries.grouping import grouped
+from robometrics.queries.groups import Aggregate
+from robometrics.queries.plan import plan
+from robometrics.queries.selection import Selected
+from robometrics.queries.span import Span
 from robometrics.store import Gap, Series, Store
 from robometrics.times import to_ms
 

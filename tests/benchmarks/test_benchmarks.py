@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
         "publish",
         "persist",
         "rollup",
-        "export",
+        "exporters",
         "scaling",
         "housekeeping",
         "sizes",

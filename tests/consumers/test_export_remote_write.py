@@ -144,7 +144,7 @@ async def test_what_comes_late_is_refused_and_counted_and_costs_nothing_else(
 async def test_a_prometheus_that_takes_late_samples_gets_them(
     link: Link, store: Store, tmp_path: Path, exporters: Make
 ) -> None:
-    """As docs/export.md tells to set it up."""
+    """As docs/exporters.md tells to set it up."""
     prom = PrometheusServer(tmp_path / "prometheus")
     prom.config = "storage: {tsdb: {out_of_order_time_window: 6h}}"
     prom.start()

@@ -34,8 +34,8 @@ MAY_IMPORT = {
     "lib": {"contract", "broker"},
     "publisher": {"contract", "broker", "service"},
     "consumers": {"contract", "broker", "store", "service"},
-    "query": {"contract", "store"},
-    "api": {"contract", "broker", "store", "query", "service", "viz"},
+    "queries": {"contract", "store"},
+    "api": {"contract", "broker", "store", "queries", "service", "viz"},
     "embedded": {
         *("contract", "service", "broker", "store"),
         *("publisher", "consumers", "api"),

@@ -11,8 +11,8 @@ from robometrics import metrics
 from robometrics.api.prometheus.lines import Windows
 from robometrics.api.prometheus.source import RAW, Budget, Track, Wanted
 from robometrics.api.prometheus.vector import Floats, Ints
-from robometrics.query.pieces import rates_of, values_of
-from robometrics.query.selection import Selected
+from robometrics.queries.pieces import rates_of, values_of
+from robometrics.queries.selection import Selected
 from robometrics.schema import NS_PER_SECOND
 from robometrics.store import RESOLUTIONS, MetricWindows, RunWindows, Series, Store
 from robometrics.store.strips import Strip

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from robometrics.errors import BadRequestError
-from robometrics.query.grid import Curve
+from robometrics.queries.grid import Curve
 from robometrics.store import Series
 
 Aggregate = Literal["sum", "mean", "min", "max"]

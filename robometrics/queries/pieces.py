@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from robometrics.query.selection import Selected
+from robometrics.queries.selection import Selected
 from robometrics.schema import NS_PER_SECOND
 from robometrics.store import MetricWindows, RunWindows
 from robometrics.store.strips import Ints, Samples

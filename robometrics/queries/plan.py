@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Literal, NamedTuple
 
-from robometrics.query.span import Span
+from robometrics.queries.span import Span
 from robometrics.schema import NS_PER_SECOND
 from robometrics.store import RESOLUTIONS
 

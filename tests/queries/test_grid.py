@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robometrics.query.grid import Curve, Steps, gather, listed
-from robometrics.query.pieces import Pieces
-from robometrics.query.selection import select_one
-from robometrics.query.span import Span
+from robometrics.queries.grid import Curve, Steps, gather, listed
+from robometrics.queries.pieces import Pieces
+from robometrics.queries.selection import select_one
+from robometrics.queries.span import Span
 from robometrics.schema import NS_PER_SECOND
 
 GAUGE = select_one("memory_rss_bytes")

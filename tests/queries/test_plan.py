@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from robometrics.query.plan import Plan, plan, raw_from
-from robometrics.query.span import Span
+from robometrics.queries.plan import Plan, plan, raw_from
+from robometrics.queries.span import Span
 from robometrics.schema import NS_PER_SECOND
 
 HOUR = 3_600

@@ -8,11 +8,11 @@ from typing import Literal
 
 import numpy as np
 
-from robometrics.query.answer import read_pieces
-from robometrics.query.grid import Curve
-from robometrics.query.plan import plan
-from robometrics.query.selection import Selected
-from robometrics.query.span import Span
+from robometrics.queries.answer import read_pieces
+from robometrics.queries.grid import Curve
+from robometrics.queries.plan import plan
+from robometrics.queries.selection import Selected
+from robometrics.queries.span import Span
 from robometrics.store import Series, Store
 
 By = Literal["mean", "max", "last"]

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from robometrics.query.pieces import Floats, Pieces
-from robometrics.query.selection import Selected
-from robometrics.query.span import Span
+from robometrics.queries.pieces import Floats, Pieces
+from robometrics.queries.selection import Selected
+from robometrics.queries.span import Span
 from robometrics.schema import NS_PER_SECOND
 from robometrics.times import to_ms
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from robometrics.errors import BadRequestError
-from robometrics.query.grid import Curve
-from robometrics.query.groups import Aggregate, Group, check_labels, labels_of
+from robometrics.queries.grid import Curve
+from robometrics.queries.groups import Aggregate, Group, check_labels, labels_of
 from robometrics.store import Series
 
 NAN = float("nan")

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from robometrics.query.grid import Steps
-from robometrics.query.pieces import Floats, Pieces
-from robometrics.query.selection import Selected
+from robometrics.queries.grid import Steps
+from robometrics.queries.pieces import Floats, Pieces
+from robometrics.queries.selection import Selected
 from robometrics.schema import NS_PER_SECOND
 from robometrics.store import Sketches, merged_sketches, quantiles
 from robometrics.store.rollups.sketches import bucket_codes, counted

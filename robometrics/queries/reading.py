@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from robometrics.query.pieces import Pieces, of_samples, of_windows
-from robometrics.query.plan import Plan, raw_from
-from robometrics.query.quantiles import sketch_of
-from robometrics.query.selection import Selected
-from robometrics.query.span import Span
+from robometrics.queries.pieces import Pieces, of_samples, of_windows
+from robometrics.queries.plan import Plan, raw_from
+from robometrics.queries.quantiles import sketch_of
+from robometrics.queries.selection import Selected
+from robometrics.queries.span import Span
 from robometrics.schema import NS_PER_SECOND
 from robometrics.store import Series, Sketches, Store
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from robometrics.query.answer import SeriesPieces, read_pieces
-from robometrics.query.grid import Steps
-from robometrics.query.groups import TAG, Group, Labels, labels_of
-from robometrics.query.plan import Plan, coarser
-from robometrics.query.selection import Selected
-from robometrics.query.span import Span
+from robometrics.queries.answer import SeriesPieces, read_pieces
+from robometrics.queries.grid import Steps
+from robometrics.queries.groups import TAG, Group, Labels, labels_of
+from robometrics.queries.plan import Plan, coarser
+from robometrics.queries.selection import Selected
+from robometrics.queries.span import Span
 from robometrics.schema import NS_PER_SECOND
 from robometrics.store import Series, Store
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robometrics.query.grid import Steps
-from robometrics.query.pieces import Pieces
-from robometrics.query.quantiles import of_samples, of_sketches, sketch_of
-from robometrics.query.selection import select_one
-from robometrics.query.span import Span
+from robometrics.queries.grid import Steps
+from robometrics.queries.pieces import Pieces
+from robometrics.queries.quantiles import of_samples, of_sketches, sketch_of
+from robometrics.queries.selection import select_one
+from robometrics.queries.span import Span
 from robometrics.schema import NS_PER_SECOND
 
 QS = [0.0, 0.5, 0.95, 1.0]

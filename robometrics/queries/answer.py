@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from robometrics.query import quantiles, reading
-from robometrics.query.grid import Curve, Steps, gather
-from robometrics.query.pieces import Floats, Pieces
-from robometrics.query.plan import Plan, coarser
-from robometrics.query.selection import Selected
-from robometrics.query.span import Span
+from robometrics.queries import quantiles, reading
+from robometrics.queries.grid import Curve, Steps, gather
+from robometrics.queries.pieces import Floats, Pieces
+from robometrics.queries.plan import Plan, coarser
+from robometrics.queries.selection import Selected
+from robometrics.queries.span import Span
 from robometrics.schema import NS_PER_SECOND
 from robometrics.store import Series, Sketches, Store
 

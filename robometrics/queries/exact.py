@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robometrics.errors import BadRequestError
-from robometrics.query.pieces import values_of
-from robometrics.query.selection import Selected
-from robometrics.query.span import Span
+from robometrics.queries.pieces import values_of
+from robometrics.queries.selection import Selected
+from robometrics.queries.span import Span
 from robometrics.store import Series, Store
 from robometrics.store.strips import Ints, Numbers, Samples
 
