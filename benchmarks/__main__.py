@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks import (
     bursty,
     discovery,
+    export,
     exporters,
     gpu,
     host,
@@ -45,6 +46,7 @@ if __name__ == "__main__":
             sizes.measure,
             quantiles.measure,
             queries.measure,
+            export.measure,
             latency.measure,
             soak.measure,
         ]

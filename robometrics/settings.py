@@ -61,6 +61,14 @@ class ClientSettings(Common, frozen=True, kw_only=True):
     """Options of a measured program, and of the commands about one."""
 
 
+class ReaderSettings(Common, frozen=True, kw_only=True):
+    """Options of what reads stored samples."""
+
+    api_url: Annotated[str, _about("server, as http://host:port")] = (
+        "http://127.0.0.1:8420"
+    )
+
+
 class WorkerSettings(Common, frozen=True, kw_only=True):
     """Options of ``robometrics-worker``."""
 
@@ -204,6 +212,7 @@ class UpSettings(Common, frozen=True, kw_only=True):
 
 ALL_SETTINGS: tuple[type[Common], ...] = (
     ClientSettings,
+    ReaderSettings,
     WorkerSettings,
     ServerSettings,
     UpSettings,
@@ -323,6 +332,7 @@ def _from_running(environ: Mapping[str, str]) -> dict[str, Any]:
     found = {
         "nats_url": running.nats_url,
         "mongo_url": running.mongo_url,
+        "api_url": running.api_url,
         "socket_path": running.socket_path,
     }
     return {name: value for name, value in found.items() if value}

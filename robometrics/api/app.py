@@ -18,6 +18,7 @@ from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 from robometrics import __version__
 from robometrics.api.completeness import CompletenessController
 from robometrics.api.control import ControlController
+from robometrics.api.export import ExportController, Exports
 from robometrics.api.exposition import exposition
 from robometrics.api.fleet import FleetController
 from robometrics.api.health import Consumers, HealthController, Watched
@@ -58,11 +59,13 @@ def make_app(link: Link, store: Store, watched: Sequence[Watched] = ()) -> Lites
         "intake": intake,
         "gauges": Gauges(link, store),
         "consumers": Consumers(watched),
+        "exports": Exports(),
     }
     return Litestar(
         route_handlers=[
             FleetController,
             QueryController,
+            ExportController,
             CompletenessController,
             ControlController,
             HealthController,

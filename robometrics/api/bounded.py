@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from litestar import Request
+from litestar.types import Receive
 
 from robometrics.errors import QueryTimeoutError
 
@@ -21,16 +22,16 @@ async def bounded(
     request: Request[Any, Any, Any],
     work: Callable[[], Coroutine[Any, Any, T]],
     *,
-    timeout_seconds: float,
+    timeout_seconds: float | None,
 ) -> T:
     """Return what *work* returns; cancel it when nobody waits for that any more.
 
     Raises:
-        QueryTimeoutError: It took longer than *timeout_seconds*.
+        QueryTimeoutError: It took longer than *timeout_seconds*, if given.
         ClientGoneError: The client has closed the connection.
     """
     working = asyncio.ensure_future(work())
-    leaving = asyncio.ensure_future(_gone(request))
+    leaving = asyncio.ensure_future(gone(request.receive))
     try:
         await asyncio.wait(
             (working, leaving),
@@ -51,6 +52,7 @@ async def bounded(
         await asyncio.gather(working, leaving, return_exceptions=True)
 
 
-async def _gone(request: Request[Any, Any, Any]) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def gone(receive: Receive) -> None:
+    """Return when the client has closed the connection."""
+    while (await receive())["type"] != "http.disconnect":
         pass

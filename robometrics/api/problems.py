@@ -110,7 +110,11 @@ def on_http_error(request: AnyRequest, exc: HTTPException) -> Response[Problem]:
     errors: list[FieldProblem] = []
     if isinstance(exc, ValidationException) and isinstance(exc.extra, list):
         errors = [
-            FieldProblem(str(found.get("key", "")), str(found.get("message", "")))
+            # Python's own words have an underscore where they name an argument.
+            FieldProblem(
+                str(found.get("key", "")).removesuffix("_"),
+                str(found.get("message", "")),
+            )
             for found in exc.extra
             if isinstance(found, dict)
         ]

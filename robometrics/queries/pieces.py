@@ -51,11 +51,16 @@ def values_of(metric: Selected, samples: Samples) -> tuple[Ints, Floats, Ints]:
     if not metric.is_rate:
         values = samples.values.astype(np.float64)
         return samples.time_ns, values, samples.interval_ns
+    known, values = rates(metric, samples)
+    return samples.time_ns[known], values, samples.interval_ns[known]
+
+
+def rates(metric: Selected, samples: Samples) -> tuple[NDArray[np.bool_], Floats]:
+    """Return at which samples the rate of a counter is known, and what it is there."""
     # A counter that ran backwards was reset: no rate there.
     known = samples.has_before & (samples.values >= samples.before)
     seconds = (samples.time_ns - samples.before_ns)[known] / NS_PER_SECOND
-    rates = (samples.values - samples.before)[known] * metric.scale / seconds
-    return samples.time_ns[known], rates, samples.interval_ns[known]
+    return known, (samples.values - samples.before)[known] * metric.scale / seconds
 
 
 def of_windows(metric: Selected, run: RunWindows, seconds: int) -> Pieces | None:

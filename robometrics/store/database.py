@@ -15,6 +15,7 @@ from robometrics.store import (
     evidence,
     fleet,
     gaps,
+    inventory,
     rollups,
     tallies,
     trials,
@@ -44,6 +45,7 @@ class Store:
         self.tallies = tallies.Tallies(database)
         self.fleet = fleet.Fleet(database)
         self.gaps = gaps.Gaps(database)
+        self.inventory = inventory.Inventory(database)
         self.evidence = evidence.Evidence(database)
         self.dead_letters = dead_letters.DeadLetters(database)
         self.trials = trials.Trials(database)

@@ -124,23 +124,25 @@ class Strip(msgspec.Struct):
         first, last = np.searchsorted(self.slots, (start, stop))
         return self.take(np.arange(first, last))
 
+    def positions(self, column: Column) -> Ints:
+        """Return of each value of *column* which of all samples it belongs to."""
+        single = column.forms == SINGLE
+        if not single.any():
+            return np.flatnonzero(np.repeat(column.forms == EACH, self.counts))
+        lengths = column.lengths(self.counts)
+        rows = np.repeat(np.arange(len(self)), lengths)
+        index = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        ends = np.cumsum(self.counts)
+        index += np.where(single, ends - 1, ends - self.counts)[rows]
+        return index
+
     def samples(self, key: str) -> Samples | None:
         """Return the values of metric *key*, ``None`` if there are none."""
         column = self.columns.get(key)
         if column is None or not column.present.any():
             return None
-        lengths = column.lengths(self.counts)
-        rows = np.repeat(np.arange(len(self)), lengths)
-        ends = np.cumsum(self.counts)
-        single = column.forms == SINGLE
-        if single.any():
-            index = np.arange(len(rows)) - np.repeat(
-                np.cumsum(lengths) - lengths, lengths
-            )
-            index += np.where(single, ends - 1, ends - self.counts)[rows]
-            time_ns = self.time_ns[index]
-        else:
-            time_ns = self.time_ns[np.repeat(column.forms == EACH, self.counts)]
+        rows = np.repeat(np.arange(len(self)), column.lengths(self.counts))
+        time_ns = self.time_ns[self.positions(column)]
         present = column.present
         rows, time_ns, values = rows[present], time_ns[present], column.values[present]
 

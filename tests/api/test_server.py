@@ -75,6 +75,7 @@ async def test_openapi_describes_every_endpoint_with_examples(served: Served) ->
         "/api/v1/processes",
         "/api/v1/runs",
         "/api/v1/query",
+        "/api/v1/export",
         "/api/v1/burst",
         "/api/v1/interval",
         "/api/v1/metrics",

@@ -32,6 +32,7 @@ ROOT = Path(__file__).parents[2]
         "sizes",
         "quantiles",
         "queries",
+        "export",
         "latency",
     ],
 )

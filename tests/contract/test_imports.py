@@ -35,7 +35,8 @@ MAY_IMPORT = {
     "publisher": {"contract", "broker", "service"},
     "consumers": {"contract", "broker", "store", "service"},
     "queries": {"contract", "store"},
-    "api": {"contract", "broker", "store", "queries", "service", "viz"},
+    "tables": {"contract", "store", "queries"},
+    "api": {"contract", "broker", "store", "queries", "tables", "service", "viz"},
     "embedded": {
         *("contract", "service", "broker", "store"),
         *("publisher", "consumers", "api"),
@@ -65,6 +66,9 @@ OWNERS = {
     "promql_parser": {"api"},
     "re2": {"api"},
     "rich": {"cli"},
+    "pyarrow": {"tables", "lib"},
+    "polars": {"lib"},
+    "pandas": {"lib"},
 }
 ONE_MODULE = {
     "motor": "store.driver",
@@ -73,6 +77,9 @@ ONE_MODULE = {
 }
 CONTRACT_LIBRARIES = {"msgspec", "tomli", "robometrics", *sys.stdlib_module_names}
 LAZY = {
+    "tables.stream": ("robometrics.tables.encoding", "robometrics.tables.rows"),
+    "api.export": ("robometrics.tables.encoding", "robometrics.tables.rows"),
+    "lib.query": ("pyarrow", "polars", "pandas"),
     "": ("robometrics", "typing"),
     "lib.register": ("msgspec", "nats", "robometrics"),
     "lib.measure.gpu": ("pynvml",),
@@ -239,6 +246,9 @@ def test_the_driver_is_chosen_in_exactly_one_module() -> None:
         ("pytest_plugin.a", "from robometrics import cli", "imports point down only"),
         ("schema", "from robometrics.lib import measure", "imports point down only"),
         ("cli.server", "import uvicorn", "only {'api'} may"),
+        ("queries.exact", "import pyarrow", "may"),
+        ("lib.query", "import polars", "only inside a function"),
+        ("tables.rows", "from robometrics.api import app", "imports point down only"),
         ("publisher.desk", "from litestar import get", "only {'api'} may"),
         ("publisher.desk", "import robometrics.api.hub", "imports point down only"),
         ("api.hub", "from robometrics.consumers import x", "imports point down only"),
@@ -317,6 +327,9 @@ def test_what_the_design_allows_is_let_pass(
             "robometrics.consumers.export.options",
             ("httpx", "google.protobuf", "opentelemetry", "cramjam"),
         ),
+        ("robometrics.cli.export", ("rich", "pyarrow", "robometrics.lib.query")),
+        ("robometrics.api.app", ("pyarrow", "pandas", "polars")),
+        ("robometrics.lib.query", ("pyarrow", "pandas", "polars", "anyio")),
     ],
 )
 def test_importing_a_module_does_not_pull_in_what_it_need_not(

@@ -28,6 +28,7 @@ from robometrics.settings import (
 EXAMPLES: dict[str, tuple[str, Any]] = {
     "nats_url": ("nats://n:1", "nats://n:1"),
     "mongo_url": ("mongodb://m:1", "mongodb://m:1"),
+    "api_url": ("http://a:1", "http://a:1"),
     "mongo_database": ("other", "other"),
     "socket_path": ("/s/w.sock", "/s/w.sock"),
     "log_level": ("debug", "debug"),
