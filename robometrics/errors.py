@@ -81,6 +81,12 @@ class RetryLaterError(RoboMetricsError):
     code = "server_unavailable"
 
 
+class ExportRefusedError(RoboMetricsError):
+    """A system we export to will never take this: count it, and go on without."""
+
+    code = "export_refused"
+
+
 class NoVerifierError(RoboMetricsError):
     """No server tells what is stored: keep what you hold until one runs."""
 

@@ -17,6 +17,7 @@ from robometrics.metrics import is_key
 
 MESSAGE_BYTES_MAX = 256 * 1024
 SAMPLES_PER_BATCH_MAX = 10_000
+METRICS_PER_BATCH_MAX = 512
 TALLY_SLOTS_MAX = 60
 TALLY_ROWS_MAX = 400  # of the longest names, in one message
 TALLY_EVENTS_MAX = 2_000
@@ -88,7 +89,7 @@ class Previous(msgspec.Struct, frozen=True, kw_only=True):
 
     counters: Annotated[
         dict[MetricKey, Annotated[int, msgspec.Meta(**_INT64)]],
-        msgspec.Meta(max_length=512),
+        msgspec.Meta(max_length=METRICS_PER_BATCH_MAX),
     ]
 
 
@@ -123,7 +124,9 @@ class Batch(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"):
     ]
     """When each sample was taken: ns since the start of the slot, increasing."""
 
-    metrics: Annotated[dict[MetricKey, Column], msgspec.Meta(max_length=512)]
+    metrics: Annotated[
+        dict[MetricKey, Column], msgspec.Meta(max_length=METRICS_PER_BATCH_MAX)
+    ]
     """One column per metric: a value per sample, or one single value, read once in the
     slot and valid at its last sample. ``None``: could not be read."""
 

@@ -31,7 +31,7 @@ ENV_PREFIX = "ROBOMETRICS_"
 CONFIG_ENV = "ROBOMETRICS_CONFIG"
 LogLevel = Literal["debug", "info", "warning", "error"]
 Durability = Literal["process", "power"]
-Role = Literal["api", "persist", "rollup"]
+Role = Literal["api", "persist", "rollup", "export"]
 
 
 def _about(text: str, **bounds: Any) -> msgspec.Meta:
@@ -123,7 +123,10 @@ class ServerSettings(Common, frozen=True, kw_only=True):
     ] = "robometrics"
     roles: Annotated[
         tuple[Role, ...],
-        _about("parts to run, separated by commas: api, persist, rollup", min_length=1),
+        _about(
+            "parts to run, separated by commas: api, persist, rollup, export",
+            min_length=1,
+        ),
     ] = ("api", "persist", "rollup")
     bind: Annotated[str, _about("address the API listens on")] = "127.0.0.1"
     port: Annotated[int, _about("port the API listens on", ge=0, le=65_535)] = 8420
@@ -136,6 +139,47 @@ class ServerSettings(Common, frozen=True, kw_only=True):
     fetch_batches: Annotated[
         int, _about("messages a consumer takes at once", ge=1, le=5_000)
     ] = 500
+    export_otlp_url: Annotated[
+        str, _about("where role export sends OTLP, as http://host:4318/v1/metrics")
+    ] = ""
+    export_otlp_headers_file: Annotated[
+        str, _about("file with headers for it, one 'Name: value' a line")
+    ] = ""
+    export_remote_write_url: Annotated[
+        str, _about("where role export writes to, as http://host:9090/api/v1/write")
+    ] = ""
+    export_remote_write_headers_file: Annotated[
+        str, _about("file with headers for it, one 'Name: value' a line")
+    ] = ""
+    export_step_seconds: Annotated[
+        int, _about("one point of a series in each step; 0: each sample", ge=0, le=3600)
+    ] = 10
+    export_max_age_seconds: Annotated[
+        int, _about("how long a message waits for a target that is away", ge=60)
+    ] = 600
+    export_include: Annotated[
+        tuple[str, ...], _about("metrics to export, as patterns such as cpu_*")
+    ] = ("*",)
+    export_exclude: Annotated[
+        tuple[str, ...], _about("metrics of these not to export, as patterns")
+    ] = ()
+    export_labels: Annotated[
+        tuple[str, ...], _about("labels for all that is exported, as site=berlin")
+    ] = ()
+
+    @property
+    def exports(self) -> dict[str, tuple[str, str]]:
+        """Return what is exported to: durable → (URL, file of headers)."""
+        targets = {
+            "export_otlp": (self.export_otlp_url, self.export_otlp_headers_file),
+            "export_remote_write": (
+                self.export_remote_write_url,
+                self.export_remote_write_headers_file,
+            ),
+        }
+        if "export" not in self.roles:
+            return {}
+        return {name: target for name, target in targets.items() if target[0]}
 
 
 class UpSettings(Common, frozen=True, kw_only=True):

@@ -19,6 +19,8 @@ from robometrics.settings import ServerSettings, WorkerSettings
 from robometrics.store import Store, open_store
 
 pytest_plugins = ["pytester"]
+hypothesis.settings.register_profile("robometrics", deadline=None)
+hypothesis.settings.load_profile("robometrics")  # a busy machine breaks no promise
 
 # How long an example takes says more of the machine than of the code.
 hypothesis.settings.register_profile("untimed", deadline=None)

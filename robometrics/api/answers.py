@@ -10,6 +10,7 @@ import numpy as np
 from robometrics.api.gaps import GapRow
 from robometrics.queries.exact import Exact
 from robometrics.queries.grid import Curve, Steps, listed
+from robometrics.queries.pieces import Floats
 from robometrics.queries.selection import Selected
 from robometrics.store import Series
 from robometrics.times import to_ms
@@ -28,6 +29,8 @@ class MetricAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Least value in each step; absent where steps are single samples."""
 
     max: list[Value] | None = None
+    quantiles: dict[str, list[Value]] | None = None
+    """As asked for, as in ``p95``; absent of a metric that rollups keep none of."""
 
 
 class SeriesAnswer(msgspec.Struct, kw_only=True):
@@ -93,6 +96,16 @@ def on_steps(
         )
         for metric, curve in zip(selected, curves, strict=True)
     }
+
+
+def add_quantiles(
+    answer: SeriesAnswer, qs: Sequence[float], found: Sequence[Floats | None]
+) -> None:
+    for metric, columns in zip(answer.metrics.values(), found, strict=True):
+        if columns is not None:
+            metric.quantiles = {
+                f"p{q * 100:g}": listed(columns[:, i]) for i, q in enumerate(qs)
+            }
 
 
 def series_answer(

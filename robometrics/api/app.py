@@ -27,6 +27,7 @@ from robometrics.api.live import live
 from robometrics.api.page import page_routes
 from robometrics.api.pipeline import Gauges, pipeline
 from robometrics.api.problems import EXCEPTION_HANDLERS
+from robometrics.api.prometheus import prometheus_router
 from robometrics.api.query import QueryController
 from robometrics.api.seed.endpoints import IntakeController, ServeController, health
 from robometrics.api.seed.intake import Intake
@@ -74,6 +75,7 @@ def make_app(link: Link, store: Store, watched: Sequence[Watched] = ()) -> Lites
             live,
             pipeline,
             exposition,
+            prometheus_router(store),
             *page_routes(),  # type: ignore[list-item]
         ],
         dependencies={
@@ -138,7 +140,9 @@ async def serve(app: Litestar, bind: str, port: int, stop: anyio.Event) -> None:
 
 def _listen(bind: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in bind else socket.AF_INET
-    listener = socket.socket(family)
+    # asyncio sends small answers at once (TCP_NODELAY) only where the protocol is told;
+    # else the second part of each waits 40 ms for the first one's acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((bind, port))

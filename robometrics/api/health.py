@@ -25,6 +25,8 @@ class Watched(Protocol):
     problem: str
     absorbed: int
     discarded: int
+    optional: bool
+    """Whether the server does its work without it."""
 
 
 class Consumers:
@@ -51,6 +53,9 @@ class Part(msgspec.Struct, kw_only=True):
 
     discarded: int | None = None
     """Messages it set aside as dead letters since its start."""
+
+    optional: bool = False
+    """Whether the server does its work without it."""
 
     pending: int | None = None
     """Messages that all copies of a consumer have not stored yet."""
@@ -106,6 +111,7 @@ async def readiness(link: Link, gauges: Gauges, consumers: Consumers) -> Readine
             problem=each.problem,
             absorbed=each.absorbed,
             discarded=each.discarded,
+            optional=each.optional,
             pending=_pending(found, each.name),
         )
     return Readiness(status=_status(parts), parts=parts)
@@ -117,8 +123,10 @@ def _status(
     broken = [part for part in parts.values() if not part.ok]
     if not broken:
         return "ok"
-    # A full stream is no reason to take the page away from those who look why.
-    return "degraded" if all(part.stream for part in broken) else "unavailable"
+    # A full stream, or a system of others that is away, is no reason to take the page
+    # away from those who look why.
+    is_usable = all(part.stream or part.optional for part in broken)
+    return "degraded" if is_usable else "unavailable"
 
 
 def _broker(link: Link) -> Part:
@@ -148,4 +156,4 @@ def fill_problem(percent_full: float) -> str:
 
 def _pending(found: Outcome, name: str) -> int | None:
     durable = found.depth.durables.get(name) if found.depth else None
-    return durable.pending + durable.ack_pending if durable else None
+    return durable.waiting if durable else None

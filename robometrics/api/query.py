@@ -19,9 +19,9 @@ from robometrics.api.answers import Answer
 from robometrics.api.bounded import bounded
 from robometrics.api.problems import RESPONSES
 from robometrics.api.question import Question, body, parts
+from robometrics.queries import ranking
 from robometrics.queries.groups import check_labels
 from robometrics.queries.matching import Wanted, match
-from robometrics.queries.ranking import top
 from robometrics.queries.selection import select
 from robometrics.queries.span import parse_span
 from robometrics.store import Store
@@ -116,10 +116,9 @@ class QueryController(Controller):
             Literal["sum", "mean", "min", "max"],
             QueryParameter(description="what the series of a group become"),
         ] = "sum",
-        top_: Annotated[
+        top: Annotated[
             int | None,
             QueryParameter(
-                name="top",
                 ge=1,
                 le=100,
                 description="only so many series, those with the most of the first "
@@ -130,6 +129,15 @@ class QueryController(Controller):
             Literal["mean", "max", "last"],
             QueryParameter(description="the most: on average, at its peak, or now"),
         ] = "mean",
+        quantile: Annotated[
+            list[Annotated[float, msgspec.Meta(ge=0, le=1)]] | None,
+            QueryParameter(
+                max_items=8,
+                description="of each step, as 0.95, repeated: exact of raw samples, at "
+                "most 1 % off of windows",
+                examples=[Example(value=[0.5, 0.95])],
+            ),
+        ] = None,
         timeout_seconds: parameters.TimeoutSeconds = 30.0,
     ) -> Stream:
         """Return metrics of hosts, processes or GPUs over a range."""
@@ -142,9 +150,9 @@ class QueryController(Controller):
 
         async def begin() -> tuple[Question, AsyncIterator[bytes], bytes]:
             found = await match(store, wanted)
-            if top_ is not None:
-                found = await top(
-                    store, found, selected[0], span, count=top_, by=top_by
+            if top is not None:
+                found = await ranking.top(
+                    store, found, selected[0], span, count=top, by=top_by
                 )
             question = Question(
                 store=store,
@@ -154,6 +162,7 @@ class QueryController(Controller):
                 resolution=resolution,
                 group_by=labels,
                 aggregate=aggregate,
+                quantiles=list(dict.fromkeys(quantile or ())),
             )
             question.check()
             rest = parts(question)

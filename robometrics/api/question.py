@@ -10,6 +10,7 @@ from robometrics.api.answers import (
     Answer,
     GroupAnswer,
     SeriesAnswer,
+    add_quantiles,
     exact_answer,
     on_steps,
     series_answer,
@@ -42,6 +43,7 @@ class Question(msgspec.Struct, kw_only=True):
     """Labels; ``None``: each series by itself."""
 
     aggregate: Aggregate
+    quantiles: Sequence[float]
 
     def check(self) -> None:
         """Refuse what would take minutes, or has no meaning.
@@ -60,6 +62,10 @@ class Question(msgspec.Struct, kw_only=True):
         if self.resolution == "raw" and self.group_by is not None:
             raise BadRequestError(
                 "resolution", "groups are made in steps; leave it to auto with group_by"
+            )
+        if self.quantiles and (self.resolution == "raw" or self.group_by is not None):
+            raise BadRequestError(
+                "quantile", "quantiles are of the steps of single series"
             )
 
 
@@ -93,9 +99,13 @@ async def _series(question: Question, series: Series) -> list[SeriesAnswer]:
         found = await read_exact(store, series, selected, span)
         return [exact_answer(series, selected, each) for each in found]
     wanted = plan(span, question.resolution)
-    pieces = await read_pieces(store, series, selected, span, wanted)
+    qs = question.quantiles
+    pieces = await read_pieces(store, series, selected, span, wanted, sketches=bool(qs))
     curves = await pieces.curves()
-    return [series_answer(series, pieces.source, pieces.steps, selected, curves)]
+    answer = series_answer(series, pieces.source, pieces.steps, selected, curves)
+    if qs:
+        add_quantiles(answer, qs, await pieces.quantiles(qs))
+    return [answer]
 
 
 async def _groups(question: Question) -> AsyncIterator[GroupAnswer]:

@@ -19,6 +19,7 @@ from robometrics.cli import (
     export,
     processes,
     provision,
+    rebuild,
     report,
     run,
     services,
@@ -48,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     provision.add_parser(commands)
     export.add_parser(commands)
     audit.add_parser(commands)
+    rebuild.add_parser(commands)
     dead_letters.add_parser(commands)
     doctor.add_parser(commands)
     services.add_parsers(commands)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robometrics.errors import BadRequestError
-from robometrics.queries.pieces import rates
+from robometrics.queries.pieces import values_of
 from robometrics.queries.selection import Selected
 from robometrics.queries.span import Span
 from robometrics.store import Series, Store
@@ -50,7 +50,7 @@ async def read_exact(
             for column, metric in zip(parts, selected, strict=True):
                 samples = strip.samples(metric.source)
                 if samples is not None:
-                    column.append(_values(metric, samples))
+                    column.append(_exact(metric, samples))
         if count > SAMPLES_MAX:
             raise BadRequestError(
                 "resolution",
@@ -60,11 +60,11 @@ async def read_exact(
     return [_aligned(run, intervals[run], parts, span) for run, parts in found.items()]
 
 
-def _values(metric: Selected, samples: Samples) -> tuple[Ints, Numbers]:
+def _exact(metric: Selected, samples: Samples) -> tuple[Ints, Numbers]:
+    """Return times and values; integers stay as they are."""
     if not metric.is_rate:
         return samples.time_ns, samples.values
-    known, values = rates(metric, samples)
-    return samples.time_ns[known], values
+    return values_of(metric, samples)[:2]
 
 
 def _aligned(

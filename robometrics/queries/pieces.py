@@ -41,14 +41,18 @@ class Pieces(NamedTuple):
 
 def of_samples(metric: Selected, samples: Samples) -> Pieces:
     """Return a piece for each sample, as long as the interval it was taken at."""
-    at_ns, interval_ns = samples.time_ns, samples.interval_ns
-    if metric.is_rate:
-        known, mean = rates(metric, samples)
-        at_ns, interval_ns = at_ns[known], interval_ns[known]
-    else:
-        mean = samples.values.astype(np.float64)
+    at_ns, mean, interval_ns = values_of(metric, samples)
     weight = interval_ns / NS_PER_SECOND
     return Pieces(at_ns, mean * weight, weight, mean, mean)
+
+
+def values_of(metric: Selected, samples: Samples) -> tuple[Ints, Floats, Ints]:
+    """Return time, value and interval of each sample, but where a rate is not known."""
+    if not metric.is_rate:
+        values = samples.values.astype(np.float64)
+        return samples.time_ns, values, samples.interval_ns
+    known, values = rates(metric, samples)
+    return samples.time_ns[known], values, samples.interval_ns[known]
 
 
 def rates(metric: Selected, samples: Samples) -> tuple[NDArray[np.bool_], Floats]:
@@ -65,34 +69,38 @@ def of_windows(metric: Selected, run: RunWindows, seconds: int) -> Pieces | None
     if windows is None or not len(windows.start):
         return None
     at_ns = windows.start * NS_PER_SECOND
+    if metric.is_rate:
+        rates = rates_of(metric, windows, seconds)
+        amount = rates.mean * rates.weight
+        at_ns = at_ns[rates.known]
+        return Pieces(at_ns, amount, rates.weight, rates.low, rates.high)
     low, high = windows.low.astype(np.float64), windows.high.astype(np.float64)
-    if not metric.is_counter:
-        interval = run.interval_ns[np.searchsorted(run.start, windows.start)]
-        weight = windows.count * interval / NS_PER_SECOND
-        amount = windows.total / windows.count * weight
-        return Pieces(at_ns, amount, weight, low, high)
-    if not metric.is_rate:
+    if metric.is_counter:
         return Pieces(at_ns, high, np.ones(len(high)), low, high)
-    amount, weight = _increase(windows, seconds)
-    known = ~np.isnan(amount)
-    amount, weight = amount[known] * metric.scale, weight[known]
-    mean = amount / weight
-    slow = windows.rate_low[known] * metric.scale
-    fast = windows.rate_high[known] * metric.scale
-    return Pieces(
-        at_ns[known],
-        amount,
-        weight,
-        np.where(np.isnan(slow), mean, slow),
-        np.where(np.isnan(fast), mean, fast),
-    )
+    interval = run.interval_ns[np.searchsorted(run.start, windows.start)]
+    weight = windows.count * interval / NS_PER_SECOND
+    return Pieces(at_ns, windows.total / windows.count * weight, weight, low, high)
 
 
-def _increase(windows: MetricWindows, window_seconds: int) -> tuple[Floats, Floats]:
-    """Return how much a counter grew in each window, and in how many seconds.
+class Rates(NamedTuple):
+    """The rate of a counter, of the windows in which it is known."""
+
+    known: NDArray[np.bool_]
+    """Of all windows: in which it is."""
+
+    mean: Floats
+    weight: Floats
+    """Seconds that the mean is over."""
+
+    low: Floats
+    high: Floats
+
+
+def rates_of(metric: Selected, windows: MetricWindows, window_seconds: int) -> Rates:
+    """Return how fast a counter grew in each window.
 
     From the end of the window before, so that nothing falls between two; a gap before
-    a window has no say in its mean. NaN: not known.
+    a window has no say in its mean.
     """
     start, start_ns = windows.low.copy(), windows.first_ns.copy()
     start[1:], start_ns[1:] = windows.high[:-1], windows.last_ns[:-1]
@@ -102,6 +110,14 @@ def _increase(windows: MetricWindows, window_seconds: int) -> tuple[Floats, Floa
     start_ns = np.where(reset, windows.first_ns, start_ns)
     seconds = (windows.last_ns - start_ns) / NS_PER_SECOND
     known = seconds > 0
-    seconds = np.where(known, seconds, 1.0)
-    weight = np.where(known, np.minimum(seconds, window_seconds), np.nan)
-    return (windows.high - start) * weight / seconds, weight
+    seconds = seconds[known]
+    mean = (windows.high - start)[known] * metric.scale / seconds
+    slow = windows.rate_low[known] * metric.scale
+    fast = windows.rate_high[known] * metric.scale
+    return Rates(
+        known,
+        mean,
+        np.minimum(seconds, window_seconds),
+        np.where(np.isnan(slow), mean, slow),
+        np.where(np.isnan(fast), mean, fast),
+    )

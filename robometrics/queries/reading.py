@@ -9,10 +9,11 @@ import numpy as np
 
 from robometrics.queries.pieces import Pieces, of_samples, of_windows
 from robometrics.queries.plan import Plan, raw_from
+from robometrics.queries.quantiles import sketch_of
 from robometrics.queries.selection import Selected
 from robometrics.queries.span import Span
 from robometrics.schema import NS_PER_SECOND
-from robometrics.store import Series, Store
+from robometrics.store import Series, Sketches, Store
 
 RAW_SAMPLES_MAX = 1_000_000
 
@@ -21,6 +22,16 @@ RunId = tuple[str, int]
 
 class TooManySamplesError(Exception):
     """There are more raw samples than one answer is made of."""
+
+
+class Folded(NamedTuple):
+    """Windows as pieces, and raw samples where windows are not yet."""
+
+    metrics: list[dict[RunId, list[Pieces]]]
+    """Of each metric, by run."""
+
+    sketches: list[list[Sketches]]
+    """The same of each metric, as counts that quantiles are made of."""
 
 
 class Raw(NamedTuple):
@@ -60,9 +71,23 @@ async def read_raw(
 
 
 async def read_windows(
-    store: Store, series: Series, selected: Sequence[Selected], span: Span, found: Plan
-) -> list[dict[RunId, list[Pieces]]]:
+    store: Store,
+    series: Series,
+    selected: Sequence[Selected],
+    span: Span,
+    found: Plan,
+    *,
+    sketches: bool = False,
+) -> Folded:
     """Return the windows of *span*, and raw samples where windows are not yet.
+
+    Args:
+        store: The database.
+        series: Which.
+        selected: The metrics.
+        span: The range.
+        found: Of which windows.
+        sketches: Whether to read what quantiles are made of.
 
     Raises:
         TooManySamplesError: Of the latter there are more than a million.
@@ -73,24 +98,32 @@ async def read_windows(
     keys = {metric.source for metric in selected}
     # One more before the first: a counter's increase begins where that one ended.
     runs = await store.rollups.columns(
-        series, found.source, first - seconds, last, keys
+        series, found.source, first - seconds, last, keys, sketches=sketches
     )
     newest = max((int(run.start[-1]) for run in runs if len(run.start)), default=None)
     raw_start = raw_from(found, newest)
-    metrics: list[dict[RunId, list[Pieces]]] = [{} for _ in selected]
+    until = last if raw_start is None else raw_start
+    result = Folded([{} for _ in selected], [[] for _ in selected])
     for run in runs:
-        for mine, metric in zip(metrics, selected, strict=True):
+        for index, metric in enumerate(selected):
             pieces = of_windows(metric, run, seconds)
-            if pieces is not None and raw_start is not None:
-                pieces = before(pieces, raw_start)
-            if pieces is not None:
-                mine[run.run, run.generation] = [pieces]
-    if raw_start is not None and raw_start < last:
-        raw = await read_raw(store, series, selected, max(raw_start, first), last)
-        for mine, fresh in zip(metrics, raw.metrics, strict=True):
+            if pieces is None:
+                continue
+            result.metrics[index][run.run, run.generation] = [before(pieces, until)]
+            sketch = run.metrics[metric.source].sketch
+            if sketch is not None and len(sketch.code):
+                result.sketches[index].append(sketch.between(first, until))
+    if until < last:
+        raw = await read_raw(store, series, selected, max(until, first), last)
+        for index, fresh in enumerate(raw.metrics):
             for key, parts in fresh.items():
-                mine.setdefault(key, []).extend(parts)
-    return metrics
+                result.metrics[index].setdefault(key, []).extend(parts)
+            # Of some metrics windows have no sketches: then of none of its time.
+            if sketches and result.sketches[index]:
+                result.sketches[index].append(
+                    sketch_of(selected[index], joined(fresh.values()))
+                )
+    return result
 
 
 def before(pieces: Pieces, slot: int) -> Pieces:

@@ -21,8 +21,11 @@ from robometrics.store.rollups import (
     MetricWindows,
     Rollups,
     RunWindows,
+    Sketches,
     Window,
     group_key,
+    merged_sketches,
+    quantiles,
 )
 from robometrics.store.trials import Trials
 
@@ -43,10 +46,13 @@ __all__ = [
     "RunRow",
     "RunWindows",
     "Series",
+    "Sketches",
     "Store",
     "Trials",
     "Window",
     "group_key",
+    "merged_sketches",
     "message_key",
     "open_store",
+    "quantiles",
 ]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
 
+from robometrics.errors import DiscardMessageError
 from robometrics.store import batches, blocks, slots, tallies
 from robometrics.store.audit import Folded, Stored
 from robometrics.store.driver import Database, plain
 from robometrics.store.failures import translated
 from robometrics.store.keys import Series, id_range, series_digest
 from robometrics.store.rollups import RESOLUTIONS
-from robometrics.store.rollups.reading import Reading, by_run, counted, split
-from robometrics.store.rollups.resolutions import Resolution
+from robometrics.store.rollups.reading import Reading, counted, split
+
+log = logging.getLogger(__name__)
 
 RunId = tuple[str, int]
 """Run and generation."""
@@ -50,11 +53,11 @@ class Evidence:
             hour = start - start % batches.HOUR
             kept = self._database[batches.BLOCKS].find(
                 {"_id": id_range(digest, hour, stop)},
-                {"run": 1, "generation": 1, "rows": 1},
+                {"run": 1, "generation": 1, "version": 1, "rows": 1},
             )
             async for block in kept:
                 samples = found.setdefault(_run_id(block), Stored()).samples
-                for slot, count in blocks.read_counts(block).items():
+                for slot, count in _counts(block).items():
                     if start <= slot < stop:
                         samples[slot] = count
         return {run: stored for run, stored in found.items() if stored.samples}
@@ -70,15 +73,20 @@ class Evidence:
         size = RESOLUTIONS[resolution]
         first = start - start % size.window
         end = -(-stop // size.window) * size.window
-        while True:
-            pages = await self._rollups.all_pages(series, first, end, ["w"])
-            blocks = await self._rollups.blocks(series, resolution, first, end, ["w"])
-            found = _folded(size, by_run(pages), by_run(blocks), first)
-            if found is not None:
-                break
+        pages, blocks = await self._rollups.consistent(
+            series, resolution, first, end, ["w"]
+        )
         everything = (1 << (stop - start)) - 1
-        for each in found.values():
-            each.seen = slots.moved(each.seen, first, start) & everything
+        found = {}
+        for run in {*pages, *blocks}:
+            folded = found[run] = Folded()
+            for page in pages[run]:
+                at = round(page["start"].timestamp())
+                folded.seen |= plain(page["seen"]) << (at - first)
+            folded.seen = slots.moved(folded.seen, first, start) & everything
+            opened, left = split(size, pages[run], blocks[run])
+            starts, counts, _ = counted(size, opened, left)
+            folded.samples = dict(zip(starts.tolist(), counts.tolist(), strict=True))
         return found
 
     async def missing_events(self, ids: Sequence[str]) -> set[str]:
@@ -117,26 +125,14 @@ class Evidence:
         return [*before, *numbers, *after], bool(before)
 
 
+def _counts(block: dict[str, Any]) -> dict[int, int]:
+    """Return the samples in each slot: none if the block is damaged."""
+    try:
+        return blocks.read_counts(block)
+    except DiscardMessageError as exc:
+        log.warning("block %s is damaged: %s", block["_id"].hex(), exc)
+        return {}
+
+
 def _run_id(row: dict[str, Any]) -> RunId:
     return row["run"], row["generation"]
-
-
-def _folded(
-    size: Resolution,
-    pages: Mapping[RunId, Sequence[dict[str, Any]]],
-    blocks: Mapping[RunId, Sequence[dict[str, Any]]],
-    base: int,
-) -> dict[RunId, Folded] | None:
-    """Return bits and samples of each run; ``None`` if pages were sealed meanwhile."""
-    found = {}
-    for run in {*pages, *blocks}:
-        opened, left = split(size, pages.get(run, ()), blocks.get(run, ()))
-        folded = found[run] = Folded()
-        for page in pages.get(run, ()):
-            start = round(page["start"].timestamp())
-            if any(b.seal_of(start) > page["seal"] for b in opened if start in b):
-                return None
-            folded.seen |= plain(page["seen"]) << (start - base)
-        starts, counts, _ = counted(size, opened, left)
-        folded.samples = dict(zip(starts.tolist(), counts.tolist(), strict=True))
-    return found

@@ -236,13 +236,33 @@ class Fleet:
             cursor = self._runs.find(wanted).sort("last_slot", DESCENDING).limit(limit)
             return [_run_row(row) async for row in cursor]
 
+    async def runs_between(
+        self, hosts: Sequence[str], start: int, stop: int, *, limit: int
+    ) -> list[RunRow]:
+        """Return runs of processes on *hosts* seen in the slots ``[start, stop]``."""
+        wanted = {
+            "host": {"$in": list(hosts)},
+            "last_slot": {"$gte": start},
+            "first_slot": {"$lte": stop},
+        }
+        with translated():
+            cursor = self._runs.find(wanted).limit(limit)
+            return [_run_row(row) async for row in cursor]
+
     async def runs_of(self, rows: Sequence[ProcessRow]) -> dict[str, RunRow]:
         """Return the latest run of each of *rows*, by ``row.host/process``."""
-        ids = [joined(row.host, row.process, row.run) for row in rows]
+        found = await self.find_runs((row.host, row.process, row.run) for row in rows)
+        return {joined(host, process): run for (host, process, _), run in found.items()}
+
+    async def find_runs(
+        self, identities: Iterable[tuple[str, str, str]]
+    ) -> dict[tuple[str, str, str], RunRow]:
+        """Return the known ones of these runs, each by host, process and run."""
+        ids = [joined(*identity) for identity in identities]
         with translated():
             cursor = self._runs.find({"_id": {"$in": ids}})
-            found = [_run_row(row) async for row in cursor]
-        return {joined(run.host, run.process): run for run in found}
+            rows = [_run_row(row) async for row in cursor]
+        return {(row.host, row.process, row.run): row for row in rows}
 
     async def tags_of(
         self, host: str, process: str, runs: Iterable[str]

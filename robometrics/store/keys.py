@@ -73,6 +73,11 @@ def series_of(identifier: bytes) -> bytes:
     return bytes(identifier[:SERIES_BYTES])
 
 
+def time_of(identifier: bytes) -> int:
+    """Return the start (epoch seconds) in the id of a document."""
+    return int.from_bytes(identifier[SERIES_BYTES:-RUN_BYTES], "big")
+
+
 def message_key(consumer: str, stream_sequence: int, data: bytes) -> str:
     """Return the same key for every delivery to *consumer* of one message.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import socket
 
 import anyio
 import httpx
@@ -11,7 +13,7 @@ from builders import process_batch
 from servers import MongoServer, NatsServer, free_port
 from waiting import eventually
 
-from robometrics.api.app import make_app, serve
+from robometrics.api.app import _listen, make_app, serve
 from robometrics.api.page import policy
 from robometrics.broker import Link, open_link
 from robometrics.errors import SettingsError
@@ -147,3 +149,21 @@ async def test_a_taken_port_is_an_error_that_says_so(
     async with open_link("nats://127.0.0.1:1", "test") as link:
         with pytest.raises(SettingsError, match="--port"):
             await serve(make_app(link, store), "127.0.0.1", port, anyio.Event())
+
+
+async def test_the_end_of_an_answer_does_not_wait_for_an_acknowledgement() -> None:
+    """Else each answer over a connection that is kept takes 40 ms longer."""
+    is_undelayed: asyncio.Queue[int] = asyncio.Queue()
+
+    async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted = writer.get_extra_info("socket")
+        await is_undelayed.put(
+            accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        )
+        writer.close()
+
+    listener = _listen("127.0.0.1", 0)
+    async with await asyncio.start_server(accept, sock=listener):
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        assert await is_undelayed.get()
+        writer.close()

@@ -293,6 +293,29 @@ async def test_runs_come_newest_first_and_limited(store: Store) -> None:
 HOSTILE = ["*", ">", "a b", "é", "..", "$JS", "$where", "\0", "a/b", "a.b", "-"]
 
 
+@pytest.mark.parametrize(
+    ("start", "stop", "found"),
+    [
+        (SLOT, SLOT + 10, {"a-1-1"}),
+        (SLOT + 15, SLOT + 25, {"a-1-1", "a-2-2"}),
+        (SLOT + 41, SLOT + 99, set()),
+        (SLOT - 9, SLOT - 1, set()),
+    ],
+)
+async def test_runs_of_a_time_are_those_seen_in_it(
+    store: Store, start: int, stop: int, found: set[str]
+) -> None:
+    for run, first in (("a-1-1", SLOT), ("a-2-2", SLOT + 20)):
+        await store.fleet.see(
+            process_batch(run=run, slot=slot) for slot in (first, first + 20)
+        )
+    await store.fleet.see([process_batch(host="other", run="b-1-1", slot=SLOT + 20)])
+    rows = await store.fleet.runs_between(["robot", "nobody"], start, stop, limit=9)
+    assert found == {row.run for row in rows}
+    limited = await store.fleet.runs_between(["robot"], SLOT, SLOT + 99, limit=1)
+    assert 1 == len(limited)
+
+
 async def test_hostile_names_are_hosts_and_processes_like_any_other(
     store: Store,
 ) -> None:

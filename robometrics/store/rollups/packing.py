@@ -4,8 +4,8 @@ Neighbours in a row differ little: what is kept is the difference, zigzag, so th
 negative ones are small too; then all first bytes, all second ones and so on, since most
 of the higher ones are zero; then zstd. Floats go by their bits.
 
-Layout: version (1), flags of the caller's, number of rows (all one byte), their length
-(4 bytes, little-endian), one zstd frame.
+Layout, little-endian: version (1 byte), flags of the caller's (2), number of rows (1),
+their length (4), one zstd frame.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from robometrics.errors import DiscardMessageError
 from robometrics.store.rollups.sketches import Ints
 
 _VERSION = 1
-_HEADER = struct.Struct("<BBBI")
+_HEADER = struct.Struct("<BHBI")
 
 
 def pack_rows(rows: Sequence[Ints], flags: int = 0) -> bytes:

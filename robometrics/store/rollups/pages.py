@@ -27,7 +27,6 @@ import numpy as np
 from bson.int64 import Int64
 from pymongo import ASCENDING, UpdateOne
 
-from robometrics.store.driver import plain
 from robometrics.store.rollups.folding import Part
 from robometrics.store.rollups.groups import Group
 from robometrics.store.rollups.parts import read_parts
@@ -35,13 +34,11 @@ from robometrics.store.rollups.resolutions import BASE_SECONDS, PAGE_SECONDS, PA
 from robometrics.store.rollups.windows import Counts, MetricWindows
 
 OPEN = ("w", "m", "q")
+BY_DUE = [("due", ASCENDING)]
+BY_SERIES = [(name, ASCENDING) for name in ("host", "kind", "name", "start")]
 INDEXES: tuple[tuple[str, list[tuple[str, int]], dict[str, Any]], ...] = (
-    (PAGES, [("due", ASCENDING)], {"sparse": True}),
-    (
-        PAGES,
-        [(name, ASCENDING) for name in ("host", "kind", "name", "start")],
-        {"partialFilterExpression": {"due": {"$exists": True}}},
-    ),
+    (PAGES, BY_DUE, {"sparse": True}),
+    (PAGES, BY_SERIES, {"partialFilterExpression": {"due": {"$exists": True}}}),
 )
 """Of the pages that hold something: those to seal next, those of one series."""
 
@@ -74,6 +71,22 @@ def update(group: Group, part: Part) -> UpdateOne:
         change["$push"] = pushed
     wanted = {"_id": group.page_id, "seen": {"$bitsAllClear": mask}}
     return UpdateOne(wanted, change, upsert=True)
+
+
+def as_page(group: Group, part: Part) -> dict[str, Any]:
+    """Return the page that would hold *part* and nothing else."""
+    return {
+        "run": group.run,
+        "generation": group.generation,
+        "start": moment(group.page),
+        "seal": 0,
+        "w": {
+            str(index): {"count": count, "interval_ns": interval_ns}
+            for index, (count, interval_ns) in part.windows.items()
+        },
+        "m": {key: [records] for key, records in part.records.items()},
+        "q": {key: [buckets] for key, buckets in part.buckets.items()},
+    }
 
 
 def moment(seconds: int) -> datetime:
@@ -116,8 +129,8 @@ def counts_of(found: Iterable[Content]) -> Counts:
     rows = [
         (
             each.page + int(index) * BASE_SECONDS,
-            plain(window["count"]),
-            plain(window["interval_ns"]),
+            window["count"],
+            window["interval_ns"],
         )
         for each in found
         for index, window in each.counts.items()

@@ -18,6 +18,7 @@ from robometrics.store.failures import translated
 from robometrics.store.keys import Series, id_range, series_digest
 from robometrics.store.rollups.blocks import Block
 from robometrics.store.rollups.pages import (
+    BY_SERIES,
     Content,
     contents,
     counts_of,
@@ -50,7 +51,7 @@ def projection(keys: Iterable[str] | None, *, sketches: bool) -> list[str]:
     fields = ["w"]
     for field in ("m", "q") if sketches else ("m",):
         fields += [field] if keys is None else [f"{field}.{key}" for key in keys]
-    return fields
+    return [*fields, "t"] if len(fields) > 1 else fields
 
 
 class Reading:
@@ -81,6 +82,25 @@ class Reading:
             assembled, size, pages, blocks, start, stop, sketches=sketches
         )
 
+    async def consistent(
+        self,
+        series: Series,
+        resolution: str,
+        start: int,
+        stop: int,
+        fields: Sequence[str],
+    ) -> tuple[dict[RunId, list[Document]], dict[RunId, list[Document]]]:
+        """Return all pages in the range and the blocks that reach into it, by run.
+
+        No block has what its page did not say, as if both were read at one moment.
+        """
+        size = RESOLUTIONS[resolution]
+        while True:
+            pages = by_run(await self.all_pages(series, start, stop, fields))
+            blocks = by_run(await self.blocks(series, resolution, start, stop, fields))
+            if not any(_is_ahead(size, pages[run], blocks[run]) for run in blocks):
+                return pages, blocks
+
     async def open_pages(
         self, series: Series, start: int, stop: int, fields: Sequence[str]
     ) -> list[Document]:
@@ -90,7 +110,8 @@ class Reading:
             "start": {"$gte": moment(start), "$lt": moment(stop)},
             "due": {"$exists": True},
         }
-        return await self._found(self._pages, wanted, _of_page(fields))
+        # Left to itself it may go through the pages of all series by `due`.
+        return await self._found(self._pages, wanted, _of_page(fields), BY_SERIES)
 
     async def all_pages(
         self, series: Series, start: int, stop: int, fields: Sequence[str]
@@ -131,11 +152,17 @@ class Reading:
 
     @staticmethod
     async def _found(
-        collection: Any, wanted: Document, fields: Iterable[str]
+        collection: Any,
+        wanted: Document,
+        fields: Iterable[str],
+        hint: list[tuple[str, int]] | None = None,
     ) -> list[Document]:
         with translated():
             cursor = collection.find(
-                wanted, dict.fromkeys(fields, 1), batch_size=_READ_DOCUMENTS
+                wanted,
+                dict.fromkeys(fields, 1),
+                batch_size=_READ_DOCUMENTS,
+                hint=hint,
             )
             found: list[Document] = await cursor.to_list(None)
         return found
@@ -169,6 +196,19 @@ def split(
             if block is None or block.lacks(content):
                 left.append(content)
     return list(opened.values()), left
+
+
+def _is_ahead(
+    size: Resolution, pages: Iterable[Document], blocks: Iterable[Document]
+) -> bool:
+    """Return whether a block knows a later seal of a page than the page as read."""
+    opened, _ = split(size, (), blocks)
+    for page in pages:
+        start = round(page["start"].timestamp())
+        for block in opened:
+            if start in block and block.seal_of(start) > page["seal"]:
+                return True
+    return False
 
 
 def counted(
@@ -209,8 +249,7 @@ def assembled(
         parts: dict[str, list[MetricWindows]] = defaultdict(list)
         for block in opened:
             for key in block.keys:
-                if (windows := block.metric(key, sketch=sketches)) is not None:
-                    parts[key].append(windows)
+                parts[key].append(block.metric(key, sketch=sketches))
         for key, windows in metrics_of(left, sketches=sketches).items():
             parts[key].append(windows)
         starts, count, interval = counted(size, opened, left)

@@ -42,8 +42,9 @@ class Rollups:
 
     def __init__(self, database: Database) -> None:
         self._pages = database[PAGES]
-        self._reading = Reading(database)
-        self.seal = Sealing(database).seal
+        self.reading = Reading(database)
+        self.sealing = Sealing(database)
+        self.seal = self.sealing.seal
 
     async def fold(self, batches: Iterable[AnyBatch]) -> dict[GroupKey, str]:
         """Fold *batches* into every resolution, each of them exactly once for ever.
@@ -120,7 +121,7 @@ class Rollups:
         Raises:
             RetryLaterError: The database is away.
         """
-        return await self._reading.columns(
+        return await self.reading.columns(
             series, resolution, start, stop, keys, sketches=sketches
         )
 
@@ -134,7 +135,7 @@ class Rollups:
         size = RESOLUTIONS[resolution]
         at = max(start, 0)
         while at < stop:
-            first = await self._reading.first_start(
+            first = await self.reading.first_start(
                 series, resolution, at - at % size.block, stop
             )
             if first is None:

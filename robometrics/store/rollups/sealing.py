@@ -16,23 +16,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from pymongo import ASCENDING
+from pymongo import ASCENDING, UpdateOne
 from pymongo.errors import DocumentTooLarge, DuplicateKeyError, WriteError
 from pymongo.read_concern import ReadConcern
 
 from robometrics.store.driver import Database
 from robometrics.store.failures import PERMANENT_ERRORS, translated
 from robometrics.store.keys import SLOT_STOP, id_range, series_digest
-from robometrics.store.rollups.blocks import Block, identity
+from robometrics.store.rollups.blocks import WHOSE, Block, identity
 from robometrics.store.rollups.pages import OPEN, Content, contents, moment
 from robometrics.store.rollups.resolutions import (
     BLOCKS,
     PAGES,
     RESOLUTIONS,
 )
+from robometrics.store.rollups.windows import RunWindows
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ NEVER = SLOT_STOP
 """When a page is due that no block can take: it stays as it is, and is read there."""
 
 Document = dict[str, Any]
-_DROPPED = [
+_DROPPED: list[Document] = [
     {"$unset": "frozen"},
     {
         "$set": {
@@ -75,7 +76,8 @@ class Sealing:
             limit: Stop after so many pages; a few more may be done.
 
         Returns:
-            How many were sealed; fewer than *limit* if no more are due.
+            How many were sealed; fewer than *limit* if no more are due, or another
+            sealer is at them.
 
         Raises:
             RetryLaterError: The database is away; what was begun is finished by the
@@ -85,11 +87,16 @@ class Sealing:
         while sealed < limit:
             with translated():
                 first = await self._pages.find_one(
-                    {"due": {"$lte": moment(before)}}, sort=[("due", ASCENDING)]
+                    {"due": {"$lte": moment(before)}},
+                    dict.fromkeys((*WHOSE, "start"), 1),
+                    sort=[("due", ASCENDING)],
                 )
             if first is None:
                 break
-            sealed += await self.seal_span(first, before)
+            done = await self.seal_span(first, before)
+            if not done:  # somebody else did it, or a majority does not know yet
+                break
+            sealed += done
         return sealed
 
     async def seal_span(self, page: Document, before: int) -> int:
@@ -113,9 +120,43 @@ class Sealing:
                 if found and not await self._merge(name, page, found):
                     await self._give_up(frozen)
                     return len(frozen)
-            for each in frozen:
-                await self._drop(each)
+            await self._drop(frozen)
         return len(frozen)
+
+    async def replace(
+        self,
+        resolution: str,
+        page: Document,
+        pages: Sequence[Document],
+        starts: Collection[int],
+        windows: RunWindows | None,
+    ) -> bool:
+        """Replace windows of the run of *page* in their block.
+
+        Args:
+            resolution: Whose block.
+            page: Whose run, and where the windows are.
+            pages: All pages that the windows are made of, as they were read.
+            starts: Which windows.
+            windows: Where they are in place of what is there.
+
+        Returns:
+            Whether it was done: not if the pages, as they were read, have more than
+            the block, or the block has more than they had.
+        """
+        size = RESOLUTIONS[resolution]
+        start = round(page["start"].timestamp())
+        mine = identity(page, start - start % size.block)
+        with translated():
+            document = await self._blocks[resolution].find_one({"_id": mine["_id"]})
+            block = Block(document or {}, size, start - start % size.block)
+            seals = {round(p["start"].timestamp()): p["seal"] for p in pages}
+            if any(map(contents, pages)) or any(
+                block.seal_of(at) > seal for at, seal in seals.items()
+            ):
+                return False
+            filled = await asyncio.to_thread(block.replaced, starts, windows, seals)
+            return await replaced(self._blocks[resolution], block, mine | filled)
 
     async def _freeze(self, mine: Document) -> None:
         await self._pages.update_many(
@@ -151,11 +192,15 @@ class Sealing:
                     raise
                 return False
 
-    async def _drop(self, page: Document) -> None:
-        await self._pages.update_one(
-            {"_id": page["_id"], "seal": page["seal"], "frozen": {"$exists": True}},
-            _DROPPED,
-        )
+    async def _drop(self, pages: Sequence[Document]) -> None:
+        if not pages:
+            return
+        still = {"frozen": {"$exists": True}}
+        drops = [
+            UpdateOne({"_id": page["_id"], "seal": page["seal"], **still}, _DROPPED)
+            for page in pages
+        ]
+        await self._pages.bulk_write(drops, ordered=False)
 
     async def _give_up(self, pages: Sequence[Document]) -> None:
         log.error(

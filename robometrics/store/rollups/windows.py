@@ -69,6 +69,15 @@ class MetricWindows(msgspec.Struct, frozen=True):
         sketch = self.sketch and self.sketch.between(start, stop)
         return _made([column[rows] for column in self.numbers], sketch)
 
+    def at(self, starts: Ints, *, inside: bool) -> MetricWindows:
+        """Return the windows that begin at one of *starts*, or all others."""
+        rows = np.isin(self.start, starts) == inside
+        sketch = self.sketch
+        if sketch is not None:
+            kept = np.isin(sketch.start, starts) == inside
+            sketch = Sketches(sketch.start[kept], sketch.code[kept], sketch.count[kept])
+        return _made([column[rows] for column in self.numbers], sketch)
+
     @property
     def numbers(self) -> tuple[Numbers, ...]:
         """All arrays but those of the sketch."""
