@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 import numpy as np
 from builders import process_batch
 
 from robometrics.schema import NS_PER_SECOND
-from robometrics.store import Series, Store
-from robometrics.store.batch_documents import RunStrip
-from robometrics.store.compaction import Compactor
+from robometrics.store import Series, Store, blocks
+from robometrics.store.batches import BLOCKS
+from robometrics.store.keys import document_id, run_digest, series_digest
 from robometrics.store.strips import EACH, SINGLE, Column, Label, Strip
 
 HOUR = 3_600
@@ -18,10 +20,19 @@ RUN = "ab12cd34-42-777"
 async def keep(store: Store, series: Series, start: int, hours: int, hz: int) -> int:
     """Store *hours* from slot *start* on; return the number of samples."""
     await store.fleet.see([process_batch(host=series.host, process=series.name)])
-    compactor = Compactor(store._database)
     for hour in range(start, start + hours * HOUR, HOUR):
-        found = RunStrip(RUN, 0, strip_of(hour, hz))
-        await compactor._write(series, found, hour, 0, found.strip)
+        identifier = document_id(series_digest(*series), hour, run_digest(RUN, 0))
+        await store._database[BLOCKS].insert_one(
+            {
+                "_id": identifier,
+                **series._asdict(),
+                "run": RUN,
+                "generation": 0,
+                "start": datetime.fromtimestamp(hour, timezone.utc),
+                "revision": 1,
+                **blocks.pack(strip_of(hour, hz)),
+            }
+        )
     return hours * HOUR * hz
 
 
