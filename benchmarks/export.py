@@ -69,8 +69,10 @@ async def _fill(store: Store, database: Any, slots: int) -> None:
         await store.batches.insert(batches)
         points = [point for batch in batches for point in _points(batch)]
         await database[_POINTS].insert_many(points, ordered=False)
-    async for _ in Compactor(database).compact(streams.FIRST_SLOT + slots + 7_200):
-        pass
+    before = streams.FIRST_SLOT + slots + 7_200
+    moved = [each.batches async for each in Compactor(database).compact(before)]
+    if sum(moved) != slots:
+        raise RuntimeError(f"{sum(moved)} of {slots} batches are in blocks")
 
 
 async def _export(store: Store, slots: int, wanted: Format) -> int:

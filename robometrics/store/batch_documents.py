@@ -134,5 +134,5 @@ def check_identity(document: dict[str, Any]) -> None:
         run = run_digest(document["run"], document["generation"])
     except (KeyError, TypeError, AttributeError) as exc:
         raise DiscardMessageError(f"not the document of a batch: {exc!r}") from exc
-    if document["_id"] != document_id(series, slot_of(document), run):
+    if document["_id"] != bytes(document_id(series, slot_of(document), run)):
         raise DiscardMessageError("the id of another series or run")
