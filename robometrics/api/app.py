@@ -20,7 +20,7 @@ from robometrics.api.completeness import CompletenessController
 from robometrics.api.control import ControlController
 from robometrics.api.exposition import exposition
 from robometrics.api.fleet import FleetController
-from robometrics.api.health import Consumers, HealthController, Watched
+from robometrics.api.health import Consumers, HealthController, Keeper, Watched
 from robometrics.api.hub import Hub
 from robometrics.api.live import live
 from robometrics.api.page import page_routes
@@ -38,13 +38,19 @@ _SOCKET_MESSAGE_BYTES_MAX = 256 * 1024
 _GRACE_SECONDS = 3
 
 
-def make_app(link: Link, store: Store, watched: Sequence[Watched] = ()) -> Litestar:
+def make_app(
+    link: Link,
+    store: Store,
+    watched: Sequence[Watched] = (),
+    keeper: Keeper | None = None,
+) -> Litestar:
     """Return the application.
 
     Args:
         link: The broker, for live batches.
         store: The database, for everything else.
         watched: Consumers in this process, whose state health shows.
+        keeper: The housekeeper in this process, the same.
     """
     hub = Hub(link)
     dependencies: dict[str, Any] = {
@@ -52,7 +58,7 @@ def make_app(link: Link, store: Store, watched: Sequence[Watched] = ()) -> Lites
         "store": store,
         "hub": hub,
         "gauges": Gauges(link, store),
-        "consumers": Consumers(watched),
+        "consumers": Consumers(watched, keeper),
     }
     return Litestar(
         route_handlers=[

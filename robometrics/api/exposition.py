@@ -17,6 +17,7 @@ from robometrics.api.hub import Hub
 from robometrics.api.pipeline import Gauges, Outcome
 from robometrics.broker import Depth, Link
 from robometrics.store import HostRow
+from robometrics.store.house import HouseState
 
 Values = Mapping[str, float]
 """Of one metric, by the value of its only label."""
@@ -71,6 +72,8 @@ class _Snapshot(Collector):
             value=self._hub.frames_dropped_total,
         )
         yield from self._of_consumers()
+        if self._consumers.keeper is not None:
+            yield from _of_house(self._consumers.keeper.state)
         if self._outcome.depth is not None:
             yield from _of_stream(self._outcome.depth)
         if self._outcome.stored is not None:
@@ -101,6 +104,32 @@ class _Snapshot(Collector):
             "consumer",
             {each.name: not each.problem for each in watched},
         )
+
+
+def _of_house(state: HouseState) -> Iterator[Metric]:
+    """Yield how the housekeeper of this process is; a stuck one has no new rounds."""
+    yield _counter(
+        "housekeeping_done",
+        "What this process compacted and deleted",
+        "what",
+        state.done,
+    )
+    for name, about, value in (
+        ("keeping", "1: this process keeps house; 0: another one", state.is_keeping),
+        ("working", "0: it waits for something, or failed", not state.problem),
+        (
+            "backlog_seconds",
+            "For how long its work has been due",
+            state.backlog_seconds,
+        ),
+        ("damaged_documents", "That cannot be read", state.damaged_documents),
+        (
+            "last_round_timestamp_seconds",
+            "When all there was to do was done last; 0: never by this process",
+            state.last_round_slot or 0,
+        ),
+    ):
+        yield GaugeMetricFamily(f"robometrics_housekeeping_{name}", about, value=value)
 
 
 def _of_stream(depth: Depth) -> Iterator[Metric]:

@@ -14,6 +14,7 @@ from litestar.di import NamedDependency
 from robometrics import __version__
 from robometrics.api.pipeline import Gauges, Outcome, StreamState, stream_state
 from robometrics.broker import Link
+from robometrics.store.house import HouseState
 
 STREAM_FULL_PERCENT = 90
 
@@ -27,11 +28,21 @@ class Watched(Protocol):
     discarded: int
 
 
-class Consumers:
-    """The consumers that run in this process."""
+class Keeper(Protocol):
+    """The part that keeps house."""
 
-    def __init__(self, watched: Sequence[Watched]) -> None:
+    name: str
+    state: HouseState
+
+
+class Consumers:
+    """The consumers that run in this process, and its housekeeper."""
+
+    def __init__(
+        self, watched: Sequence[Watched], keeper: Keeper | None = None
+    ) -> None:
         self.watched = watched
+        self.keeper = keeper
 
 
 class Alive(msgspec.Struct):
@@ -56,6 +67,7 @@ class Part(msgspec.Struct, kw_only=True):
     """Messages that all copies of a consumer have not stored yet."""
 
     stream: StreamState | None = None
+    housekeeping: HouseState | None = None
 
 
 class Readiness(msgspec.Struct, kw_only=True):
@@ -100,6 +112,12 @@ class HealthController(Controller):
                 discarded=each.discarded,
                 pending=_pending(found, each.name),
             )
+        if keeper := consumers.keeper:
+            parts[keeper.name] = Part(
+                ok=not keeper.state.problem,
+                problem=keeper.state.problem,
+                housekeeping=keeper.state,
+            )
         answer = Readiness(status=_status(parts), parts=parts)
         if answer.status == "unavailable":
             return Response(answer, status_code=HTTPStatus.SERVICE_UNAVAILABLE)
@@ -112,8 +130,10 @@ def _status(
     broken = [part for part in parts.values() if not part.ok]
     if not broken:
         return "ok"
-    # A full stream is no reason to take the page away from those who look why.
-    return "degraded" if all(part.stream for part in broken) else "unavailable"
+    # A full stream is no reason to take the page away from those who look why; nor is
+    # a house that is not kept.
+    is_usable = all(part.stream or part.housekeeping for part in broken)
+    return "degraded" if is_usable else "unavailable"
 
 
 def _broker(link: Link) -> Part:

@@ -32,6 +32,10 @@ from robometrics.store.strips import Strip, joined
 
 COLLECTION = "batches"
 BLOCKS = "blocks"
+BLOCK_INDEX = ("host", "kind", "name", "start", "bytes", "samples")
+"""Who has how much since when, without reading the blocks."""
+
+INDEXES = ((BLOCKS, [(field, ASCENDING) for field in BLOCK_INDEX]),)
 HOUR = 3_600
 _ASSEMBLED = 200
 """Batches made at once on the event loop."""

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+from bson import encode
 from pymongo.errors import DuplicateKeyError
 
 from robometrics.errors import DiscardMessageError, RetryLaterError
@@ -56,6 +57,9 @@ class Compacted(msgspec.Struct):
 
     damaged: int = 0
     """Documents that cannot be read; they stay where they are."""
+
+    hour: int = 0
+    """Which it was, by its first slot."""
 
 
 class _Target(NamedTuple):
@@ -98,7 +102,7 @@ class Compactor:
         Raises:
             RetryLaterError: The database is away, or others always were faster.
         """
-        done = Compacted()
+        done = Compacted(hour=hour)
         async for documents in self._portions(digest, hour):
             readable, strips = await asyncio.to_thread(_readable, documents)
             done.damaged += len(documents) - len(readable)
@@ -106,12 +110,20 @@ class Compactor:
                 continue
             about = readable[0]
             series = Series(about["host"], about["kind"], about["name"])
-            for found in strips:
-                done.blocks += await self._keep(series, hour, found)
+            try:
+                for found in strips:
+                    done.blocks += await self._keep(series, hour, found)
+            except DiscardMessageError as exc:
+                # Its batches wait beside it, where they can be read.
+                log.warning("a block of %s at %d is damaged: %s", series, hour, exc)
+                done.damaged += 1
+                continue
+            ids = [document["_id"] for document in readable]
+            # Each of them is in a block now. One that comes again is a repeat. Without
+            # bounds MongoDB 6 looks for many ids in the whole collection.
+            these = {"$in": ids, "$gte": ids[0], "$lte": ids[-1]}
             with translated():
-                # Each of them is in a block now. One that comes again is a repeat.
-                ids = [document["_id"] for document in readable]
-                await self._fresh.delete_many({"_id": {"$in": ids}})
+                await self._fresh.delete_many({"_id": these})
             done.batches += len(readable)
         return done
 
@@ -201,7 +213,9 @@ class Compactor:
             "start": datetime.fromtimestamp(start, timezone.utc),
             "revision": revision + 1,
             **await asyncio.to_thread(blocks.pack, strip),
+            "bytes": 0,
         }
+        document["bytes"] = len(encode(document))
         with translated():
             if revision:
                 known = {"_id": identifier, "revision": revision}

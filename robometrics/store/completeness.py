@@ -22,6 +22,8 @@ class Counts(msgspec.Struct):
 
     taken: int = 0
     stored: int = 0
+    beyond_retention_until: int | None = None
+    """Before this slot nothing was counted of some run: retention deleted it."""
 
 
 async def count(
@@ -47,8 +49,15 @@ async def count(
         claimed = claims([tally async for tally in tallies], hour)
         told = {(run.run, run.generation): claim for run, claim in claimed.items()}
         found = await store.evidence.stored(series, hour.start, hour.stop)
+        marks = await store.marks.read(series)  # after what they speak of
+        if marks.before("raw") > hour.base:
+            total.beyond_retention_until = hour.stop
+            continue
         present = 0
         for run in {*told, *found}:
+            if marks.before("raw", run[0]) > hour.base:
+                total.beyond_retention_until = hour.stop
+                continue
             claim = told.get(run, Claim())
             there = found.get(run, Stored()).bits(hour.base)
             taken = (claim.taken | claim.before | there) & hour.slots

@@ -73,6 +73,12 @@ def series_of(identifier: bytes) -> bytes:
     return bytes(identifier[:SERIES_BYTES])
 
 
+def start_of(identifier: bytes) -> int:
+    """Return the time (epoch seconds) in the id of a document."""
+    stop = SERIES_BYTES + _TIME_BYTES
+    return int.from_bytes(identifier[SERIES_BYTES:stop], "big")
+
+
 def message_key(consumer: str, stream_sequence: int, data: bytes) -> str:
     """Return the same key for every delivery to *consumer* of one message.
 

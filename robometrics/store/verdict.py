@@ -48,12 +48,18 @@ async def _left(
             *(evidence.folded(series, each, base, stop) for each in RESOLUTIONS)
         ),
     )
+    marks = await store.marks.read(series)
     left = []
     for row in rows:
         run = row.run, tally.generation
-        there = stored.get(run, Stored()).bits(base)
-        for resolution in folded:
-            there &= resolution.get(run, Folded()).seen
+
+        def gone(resolution: str, run: str = row.run) -> int:
+            """Return what would be deleted again if the host sent it again."""
+            return slots.span(base, marks.before(resolution, run), base)
+
+        there = stored.get(run, Stored()).bits(base) | gone("raw")
+        for resolution, found in zip(RESOLUTIONS, folded, strict=True):
+            there &= found.get(run, Folded()).seen | gone(resolution)
         missing = row.slots & ~slots.moved(there, base, tally.from_slot)
         if missing:
             left.append(msgspec.structs.replace(row, slots=missing))

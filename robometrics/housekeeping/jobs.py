@@ -1,0 +1,68 @@
+"""What there is to do in a house, in this order; each a line of ``jobs_of``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from typing import NamedTuple
+
+from robometrics.keeping import Policy
+from robometrics.store import Store
+
+_HOUR = 3_600
+
+
+class Step(NamedTuple):
+    """One unit of work, after which there may be a pause, or the end."""
+
+    counts: dict[str, int]
+    """What was done, by what is counted."""
+
+    lag_seconds: float = 0.0
+    """How long ago it was due."""
+
+
+Work = Callable[[int], AsyncGenerator[Step, None]]
+"""Does what is due at a slot, all of it, step by step."""
+
+
+class Job(NamedTuple):
+    """One kind of work."""
+
+    name: str
+    every_seconds: float
+    """How long after the last time to look again; 0: in each round."""
+
+    work: Work
+
+
+def jobs_of(
+    store: Store, policy: Policy, *, compact_after_seconds: int
+) -> tuple[Job, ...]:
+    """Return all jobs of *store*.
+
+    Args:
+        store: The database.
+        policy: How long things are kept.
+        compact_after_seconds: Age at which an hour that is over is compacted.
+    """
+
+    async def compact(now: int) -> AsyncGenerator[Step, None]:
+        async for done in store.compactor.compact(now - compact_after_seconds):
+            due = done.hour + _HOUR + compact_after_seconds
+            counts = {"batches": done.batches, "blocks": done.blocks}
+            yield Step(counts | {DAMAGED: done.damaged}, now - due)
+
+    async def delete(now: int) -> AsyncGenerator[Step, None]:
+        async for done in store.retention.apply(policy, now):
+            yield Step({"documents": done.documents})
+        async for done in store.departed.apply(policy, now):
+            yield Step({"documents": done.documents})
+
+    return (
+        Job("compaction", 0, compact),
+        Job("retention", 900, delete),
+    )
+
+
+DAMAGED = "damaged"
+"""Counted anew in each round: what is damaged stays where it is."""
