@@ -96,6 +96,17 @@ class Compactor:
                 wanted = {"_id": id_range(digest, hour + HOUR, before)}
                 document = await oldest(self._fresh, wanted, _SLOT)
 
+    async def oldest_slot(self, series_max: int) -> int | None:
+        """Return the oldest batch not in a block, of the first so many series."""
+        found = None
+        async for first in oldest_of_each(self._fresh, _SLOT):
+            slot = slot_of(first)
+            found = slot if found is None else min(found, slot)
+            series_max -= 1
+            if not series_max:
+                break
+        return found
+
     async def compact_hour(self, digest: bytes, hour: int) -> Compacted:
         """Move the batches of one series and hour.
 
