@@ -27,9 +27,12 @@ from robometrics.api.page import page_routes
 from robometrics.api.pipeline import Gauges, pipeline
 from robometrics.api.problems import EXCEPTION_HANDLERS
 from robometrics.api.query import QueryController
+from robometrics.api.usage import UsageController, UsageMeter
 from robometrics.api.verify import answering
 from robometrics.broker import Link
 from robometrics.errors import SettingsError
+from robometrics.keeping import Policy
+from robometrics.settings import ServerSettings
 from robometrics.store import Store
 
 log = logging.getLogger(__name__)
@@ -43,6 +46,7 @@ def make_app(
     store: Store,
     watched: Sequence[Watched] = (),
     keeper: Keeper | None = None,
+    policy: Policy | None = None,
 ) -> Litestar:
     """Return the application.
 
@@ -51,6 +55,7 @@ def make_app(
         store: The database, for everything else.
         watched: Consumers in this process, whose state health shows.
         keeper: The housekeeper in this process, the same.
+        policy: How long things are kept; as by default if not given.
     """
     hub = Hub(link)
     dependencies: dict[str, Any] = {
@@ -59,6 +64,7 @@ def make_app(
         "hub": hub,
         "gauges": Gauges(link, store),
         "consumers": Consumers(watched, keeper),
+        "meter": UsageMeter(store, policy or ServerSettings().policy),
     }
     return Litestar(
         route_handlers=[
@@ -67,6 +73,7 @@ def make_app(
             CompletenessController,
             ControlController,
             HealthController,
+            UsageController,
             live,
             pipeline,
             exposition,

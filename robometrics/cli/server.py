@@ -53,7 +53,7 @@ async def server(settings: ServerSettings, stop: anyio.Event) -> None:
         if "api" in settings.roles:
             from robometrics.api.app import make_app, serve  # noqa: PLC0415
 
-            app = make_app(link, store, consumers, keeper)
+            app = make_app(link, store, consumers, keeper, settings.policy)
             tg.start_soon(serve, app, settings.bind, settings.port, stop)
         await _prepare(settings, link, store, stop)
         for consumer in consumers:

@@ -21,6 +21,7 @@ from robometrics.store import (
     marks,
     retention,
     rollups,
+    sizes,
     tallies,
     trials,
 )
@@ -54,6 +55,7 @@ class Store:
         self.retention = retention.Retention(database)
         self.departed = departed.Departed(database)
         self.marks = marks.MarkBook(database)
+        self.sizes = sizes.Sizes(database)
 
     def lease(self, work: str) -> leases.Lease:
         """Return who of many does *work*."""
