@@ -107,7 +107,7 @@ class _Snapshot(Collector):
 
 
 def _of_house(state: HouseState) -> Iterator[Metric]:
-    """Yield how the housekeeper of this process is; a stuck one has no new rounds."""
+    """Yield how the housekeeper of this process is; a stuck one gets nothing done."""
     yield _counter(
         "housekeeping_done",
         "What this process compacted and deleted",
@@ -123,13 +123,14 @@ def _of_house(state: HouseState) -> Iterator[Metric]:
             state.backlog_seconds,
         ),
         ("damaged_documents", "That cannot be read", state.damaged_documents),
-        (
-            "last_round_timestamp_seconds",
-            "When all there was to do was done last; 0: never by this process",
-            state.last_round_slot or 0,
-        ),
     ):
         yield GaugeMetricFamily(f"robometrics_housekeeping_{name}", about, value=value)
+    yield _gauge(
+        "housekeeping_last_done_timestamp_seconds",
+        "When this process last had done all there was of a job",
+        "job",
+        state.last_done,
+    )
 
 
 def _of_stream(depth: Depth) -> Iterator[Metric]:

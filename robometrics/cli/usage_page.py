@@ -19,9 +19,7 @@ _DAYS_SAID_MAX = 36_500
 
 
 def print_json(usage: Usage) -> None:
-    found = msgspec.to_builtins(usage)
-    found["disk"]["free_bytes"] = usage.disk.free_bytes
-    sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+    sys.stdout.write(msgspec.json.encode(usage).decode() + "\n")
 
 
 def print_usage(usage: Usage) -> None:

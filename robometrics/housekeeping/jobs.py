@@ -1,4 +1,4 @@
-"""What there is to do in a house, in this order; each a line of ``jobs_of``."""
+"""What there is to do in a house; each job is a line of ``jobs_of``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Job(NamedTuple):
 
     name: str
     every_seconds: float
-    """How long after the last time to look again; 0: in each round."""
+    """How long to wait when all is done; a minute at least."""
 
     work: Work
 

@@ -99,6 +99,8 @@ class Departed:
         for row in processes:
             name = row["process"]
             slot = before("process", name)
+            if row["first_slot"] >= slot:
+                continue  # nor has it a run from before
             runs = mine | {"process": name, "last_slot": {"$lt": slot}}
             at_ns = {"$lt": slot * NS_PER_SECOND}
             never_seen = mine | {"process": name, "last_slot": {"$exists": False}}

@@ -16,14 +16,14 @@ class HouseState(msgspec.Struct, kw_only=True):
     holder: str = ""
     """Who does."""
 
-    last_round_slot: int | None = None
-    """When all there was to do was done last."""
+    last_done: dict[str, int] = {}
+    """When all there was to do of a job was done last."""
 
     backlog_seconds: float = 0.0
-    """For how long the oldest work it met in this round has been due."""
+    """For how long the work under way has been due."""
 
     damaged_documents: int = 0
-    """That cannot be read, and stay where they are; of the last round."""
+    """That cannot be read, and stay where they are."""
 
     done: dict[str, int] = {}
     """Of each ``job_what``, how much, such as ``compaction_batches``."""

@@ -61,14 +61,12 @@ class Disk(msgspec.Struct, kw_only=True):
     used_bytes: int
     """By whatever is on it."""
 
+    free_bytes: int
+
     @property
     def is_known(self) -> bool:
         """Tell whether the database told it: not before anything is stored."""
         return self.total_bytes > 0
-
-    @property
-    def free_bytes(self) -> int:
-        return max(self.total_bytes - self.used_bytes, 0)
 
 
 class Share(msgspec.Struct):
@@ -109,9 +107,12 @@ class Sizes:
         """
         with translated():
             found = await self._database.command("dbStats")
+        total_bytes = int(found.get("fsTotalSize", 0))
+        used_bytes = int(found.get("fsUsedSize", 0))
         return Disk(
-            total_bytes=int(found.get("fsTotalSize", 0)),
-            used_bytes=int(found.get("fsUsedSize", 0)),
+            total_bytes=total_bytes,
+            used_bytes=used_bytes,
+            free_bytes=max(total_bytes - used_bytes, 0),
         )
 
     async def collection(self, name: str) -> CollectionSize:

@@ -17,7 +17,7 @@ class Keeper:
     def __init__(self) -> None:
         self.state = HouseState(
             is_keeping=True,
-            last_round_slot=1_790_000_000,
+            last_done={"compaction": 9},
             backlog_seconds=12.5,
             damaged_documents=2,
             done={"compaction_batches": 7, "retention_documents": 3},
@@ -48,7 +48,7 @@ async def test_health_and_metrics_tell_what_it_does(link: Link, store: Store) ->
         "robometrics_housekeeping_working 1.0",
         "robometrics_housekeeping_backlog_seconds 12.5",
         "robometrics_housekeeping_damaged_documents 2.0",
-        "robometrics_housekeeping_last_round_timestamp_seconds 1.79e+09",
+        'robometrics_housekeeping_last_done_timestamp_seconds{job="compaction"} 9.0',
     } <= metrics
 
 

@@ -173,15 +173,15 @@ def held(seconds_left: float = 60, **said: object) -> Held:
         ),
         (held(-90_000), 90_000, "warning", "nobody kept house for 1 d"),
         (held(-90_000), None, "ok", "nobody kept house for 1 d; nothing waits"),
-        (held(-200, last_round_slot=999_900), 0, "ok", "box/7: last round 2 min ago"),
+        (held(-200, last_done={"a": 999_900}), 0, "ok", "box/7: a 2 min ago"),
         (held(), 0, "ok", "box/7: it has begun"),
         (held(problem="MongoDB: x"), 0, "warning", "box/7: MongoDB: x"),
         (held(backlog_seconds=9_000.0), 20_000, "ok", "catching up: 2 h behind"),
         (
-            held(last_round_slot=999_990, damaged_documents=3),
+            held(last_done={"a": 999_990, "b": 1}, damaged_documents=3),
             900_000,
             "warning",
-            "last round 10 s ago; 3 documents are damaged",
+            "a 10 s ago, b 12 d ago; 3 documents are damaged",
         ),
     ],
 )

@@ -95,7 +95,7 @@ async def test_what_is_wrong_is_said_in_one_line(store: Store, usage: Command) -
 def found(**changes: Any) -> Usage:
     values: dict[str, Any] = {
         "at_slot": 1_795_000_000,  # 2026-11-18
-        "disk": Disk(total_bytes=500 * GIB, used_bytes=250 * GIB),
+        "disk": Disk(total_bytes=500 * GIB, used_bytes=250 * GIB, free_bytes=250 * GIB),
         "bytes": 5 * GIB,
         "reusable_bytes": 0,
         "bytes_per_day": GIB,
@@ -127,7 +127,10 @@ def found(**changes: Any) -> Usage:
         ({"is_estimate": True}, "Large collections were sampled"),
         ({"reusable_bytes": GIB}, "Of its files 1.0 GiB are of what was deleted"),
         ({"full_in_days": 2.0, "reusable_bytes": GIB}, "in 2 days, on 2026-11-20"),
-        ({"disk": Disk(total_bytes=0, used_bytes=0)}, "Nothing is stored yet"),
+        (
+            {"disk": Disk(total_bytes=0, used_bytes=0, free_bytes=0)},
+            "Nothing is stored yet",
+        ),
     ],
 )
 def test_the_prediction_is_said_in_words(changes: dict[str, Any], words: str) -> None:

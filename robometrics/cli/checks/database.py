@@ -143,10 +143,13 @@ def housekeeping(
     damaged = state.damaged_documents
     if state.backlog_seconds > _BEHIND_SECONDS:
         found = f"catching up: {duration(state.backlog_seconds)} behind"
-    elif state.last_round_slot is None:
+    elif not state.last_done:
         found = "it has begun"
     else:
-        found = f"last round {duration(max(0, now - state.last_round_slot))} ago"
+        found = ", ".join(
+            f"{job} {duration(max(0, now - slot))} ago"
+            for job, slot in state.last_done.items()
+        )
     found = f"{held.holder}: {found}"
     if damaged:
         return warning(
