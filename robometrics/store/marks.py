@@ -80,6 +80,15 @@ class MarkBook:
         with translated():
             await self._runs.update_one({"_id": identity}, _raised(what, slot))
 
+    async def set_searched(
+        self, series: Series, run: str, collection: str, slot: int
+    ) -> None:
+        """Note that nothing of a run is left in a collection before *slot*."""
+        identity = joined(series.host, series.name, run)
+        change = {"$max": {f"searched_before.{collection}": slot}}
+        with translated():
+            await self._runs.update_one({"_id": identity}, change)
+
     async def forget(self, series: Series) -> None:
         """Delete the mark of a series of which nothing is left."""
         with translated():

@@ -27,8 +27,12 @@ from robometrics.store.scanning import oldest, oldest_of_each
 PORTION = 500
 """Documents deleted at once: the more, the longer others wait."""
 
+LOOKS = 100
+"""Series or runs looked at in one step; each takes less than a millisecond."""
+
 LATE_SECONDS = 30 * SECONDS_PER_DAY
-"""How long after the end of a run its samples may still arrive."""
+"""How far behind what was searched of a run it is searched again for what came late:
+all documents of others that lie between have to be read."""
 
 _WHOSE = {"host": 1, "kind": 1, "name": 1}
 
@@ -46,7 +50,8 @@ class _Run(msgspec.Struct):
     keep_seconds: int | None
     first_slot: int
     last_slot: int
-    deleted_before: int
+    searched_before: int
+    """In this collection: nothing older is left but what came since."""
 
 
 class Retention:
@@ -65,8 +70,11 @@ class Retention:
         """
         for kept in KEPT:
             collection = self._database[kept.collection]
+            looked = 0
             async for first in oldest_of_each(collection, _WHOSE):
-                yield Deleted()
+                looked += 1
+                if not looked % LOOKS:
+                    yield Deleted()
                 series = Series(first["host"], first["kind"], first["name"])
                 at = start_of(first["_id"])
                 async for done in self._of_series(kept, series, policy, now, at):
@@ -85,23 +93,34 @@ class Retention:
             await self._marks.set(series, kept.resolution, stop)
             async for done in self._delete(kept, digest, 0, stop):
                 yield done
-        for run in runs:
+        for looked, run in enumerate(runs, 1):
+            if not looked % LOOKS:
+                yield Deleted()
             keep = run.keep_seconds
             if keep is None or (whole is not None and keep >= whole):
                 continue
-            # It may have begun in the middle of a document; its row is a bit behind.
-            start = run.first_slot - kept.align_seconds
-            stop = min(_stop(kept, keep, now), run.last_slot + kept.align_seconds)
-            if stop <= start or run.deleted_before >= run.last_slot + LATE_SECONDS:
-                continue
-            mine = {"_id": id_range(digest, start, stop), "run": run.run}
-            found = await oldest(self._database[kept.collection], mine, {"_id": 1})
-            yield Deleted()
-            if found and _is_due(kept, keep, now, start_of(found["_id"])):
-                mark = _stop(kept, keep, now)
-                await self._marks.set_run(series, run.run, kept.resolution, mark)
-                async for done in self._delete(kept, digest, start, stop, run.run):
-                    yield done
+            async for done in self._of_run(kept, series, run, _stop(kept, keep, now)):
+                yield done
+
+    async def _of_run(
+        self, kept: Kept, series: Series, run: _Run, border: int
+    ) -> AsyncIterator[Deleted]:
+        """Delete of one run what begins before *border*, between that of others."""
+        if border - run.searched_before < _slack_seconds(run.keep_seconds or 0):
+            return
+        # It may have begun in the middle of a document; its row is a bit behind.
+        start = run.first_slot - kept.align_seconds
+        start = max(start, run.searched_before - LATE_SECONDS)
+        stop = min(border, run.last_slot + kept.align_seconds)
+        if stop <= start:
+            return
+        digest = series_digest(*series)
+        mine = {"_id": id_range(digest, start, stop), "run": run.run}
+        if await oldest(self._database[kept.collection], mine, {"_id": 1}):
+            await self._marks.set_run(series, run.run, kept.resolution, border)
+            async for done in self._delete(kept, digest, start, stop, run.run):
+                yield done
+        await self._marks.set_searched(series, run.run, kept.collection, border)
 
     async def _runs_of(self, kept: Kept, series: Series, policy: Policy) -> list[_Run]:
         """Return the runs of *series*, if it matters which tags they have."""
@@ -116,14 +135,14 @@ class Retention:
         with translated():
             async for row in self._runs.find(wanted):
                 tags: Mapping[str, str] = row.get("registered", {}).get("tags", {})
-                marks: Mapping[str, int] = row.get("deleted_before", {})
+                searched: Mapping[str, int] = row.get("searched_before", {})
                 found.append(
                     _Run(
                         row["run"],
                         policy.keep_seconds(kept.resolution, *series, tags),
                         row["first_slot"],
                         row["last_slot"],
-                        marks.get(kept.resolution, 0),
+                        searched.get(kept.collection, 0),
                     )
                 )
         return found
@@ -157,9 +176,10 @@ def _stop(kept: Kept, keep_seconds: int, now: int) -> int:
 
 
 def _is_due(kept: Kept, keep_seconds: int, now: int, first: int) -> bool:
-    """Tell whether what begins at *first* is so old that it is worth a deletion.
+    """Tell whether what begins at *first* is so old that it is worth a deletion."""
+    return first < _stop(kept, keep_seconds, now) - _slack_seconds(keep_seconds)
 
-    A twentieth of the time for which it is kept, a day at most: seldom, and much.
-    """
-    slack_seconds = min(keep_seconds // 20, SECONDS_PER_DAY)
-    return first < _stop(kept, keep_seconds, now) - slack_seconds
+
+def _slack_seconds(keep_seconds: int) -> int:
+    """Return how much longer something may stay: so deletions are few and large."""
+    return min(keep_seconds // 20, SECONDS_PER_DAY)
