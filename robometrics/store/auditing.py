@@ -260,6 +260,7 @@ class _Audit:
             known, earlier = await self._store.evidence.numbers(
                 self._host, outbox, found
             )
+            await self._marks_of(Series(self._host, "host", ""))
             report.missing_tallies += missing_numbers(
                 outbox,
                 known,
