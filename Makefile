@@ -20,7 +20,7 @@ up: $(VENV)/embedded.stamp ## Run the whole product on this host
 ALONE := e2e or faults or clusters
 
 test: $(VENV)/dev.stamp ## Run all tests, or those in ARGS
-	@./scripts/system-packages chromium
+	@./scripts/system-packages chromium prometheus
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else

@@ -25,7 +25,12 @@ async def opened(url: str, name: str = NAME) -> AsyncIterator[tuple[Store, Any]]
 
 
 async def disk_bytes(database: Any, collection: str) -> int:
-    """Return the size of *collection* and its indexes on disk, all being written."""
+    """Return what *collection* and its indexes take on disk, all being written.
+
+    What its file has free is left out: it is used again, and how much there is depends
+    on when checkpoints were. So one content has one size, however it came about.
+    """
     await database.client.admin.command("fsync")
     stats = await database.command("collStats", collection)
-    return int(stats["storageSize"] + stats.get("totalIndexSize", 0))
+    in_use = stats["storageSize"] - stats.get("freeStorageSize", 0)
+    return int(in_use + stats.get("totalIndexSize", 0))

@@ -8,23 +8,19 @@ ready made, only inserted, with the same write concern and no guard against repe
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timezone
-from typing import Any
+from collections.abc import Sequence
+from typing import Protocol
 
 import anyio
 
-from benchmarks import databases, servers, streams, table
+from benchmarks import databases, points, servers, streams, table
 from benchmarks.table import Row
 from robometrics.broker import Link
-from robometrics.consumers.loop import ConsumerLoop
 from robometrics.consumers.persist import persist
-from robometrics.schema import NS_PER_SECOND, ProcessBatch
+from robometrics.schema import ProcessBatch
 from robometrics.settings import ServerSettings
 
 PROCESSES = 200
-_POINTS_PER_INSERT = 1_000
-_TIME_SERIES = "points"
 
 
 async def measure(*, quick: bool) -> list[Row]:
@@ -42,8 +38,7 @@ async def measure(*, quick: bool) -> list[Row]:
             streams.provisioned(nats_url) as link,
             databases.opened(mongo_url) as (store, database),
         ):
-            options: dict[str, Any] = {"timeField": "t", "metaField": "m"}
-            await database.create_collection(_TIME_SERIES, timeseries=options)
+            collection = await points.create(database)
             fetch_batches = ServerSettings().fetch_batches
             for _ in range(rounds + 1):  # the first one warms up
                 batches = fleet.batches(slots)
@@ -51,11 +46,13 @@ async def measure(*, quick: bool) -> list[Row]:
                 seconds, cpu_seconds = await drained(link, consumer, batches)
                 persisted.append(samples / seconds)
                 cpu_us.append(cpu_seconds * 1e6 / samples)
-                seconds = await _insert_points(database[_TIME_SERIES], batches)
-                inserted.append(samples / seconds)
+                ready = [point for batch in batches for point in points.of(batch)]
+                inserted.append(samples / await points.insert(collection, ready))
             stored = samples * (rounds + 1)
             bytes_batches = await databases.disk_bytes(database, "batches") / stored
-            bytes_points = await databases.disk_bytes(database, _TIME_SERIES) / stored
+            bytes_points = (
+                await databases.disk_bytes(database, points.COLLECTION) / stored
+            )
     what = f"persist, {streams.METRICS} metrics x {streams.SAMPLES_PER_BATCH} a batch"
     return [
         Row(
@@ -76,46 +73,37 @@ async def measure(*, quick: bool) -> list[Row]:
     ]
 
 
+class Consumer(Protocol):
+    """What takes messages from the stream."""
+
+    name: str
+    absorbed: int
+    discarded: int
+
+    async def run(self, stop: anyio.Event) -> None: ...
+
+
 async def drained(
-    link: Link, consumer: ConsumerLoop, batches: Sequence[ProcessBatch]
+    link: Link, consumer: Consumer, batches: Sequence[ProcessBatch]
 ) -> tuple[float, float]:
     """Fill the stream, then run *consumer*; return seconds, and those of our CPU."""
     await streams.fill(link, batches)
+    return await run_until(consumer, len(batches))
+
+
+async def run_until(consumer: Consumer, count: int) -> tuple[float, float]:
+    """Run *consumer* until it took *count* messages, as ``drained`` does."""
     stop = anyio.Event()
     began, cpu = time.perf_counter(), time.process_time()
     async with anyio.create_task_group() as tg:
         tg.start_soon(consumer.run, stop)
-        while consumer.absorbed < len(batches):
+        while consumer.absorbed < count:
             await anyio.sleep(0.005)
         took = time.perf_counter() - began, time.process_time() - cpu
         stop.set()
     if consumer.discarded:
         raise RuntimeError(f"{consumer.name} discarded {consumer.discarded} batches")
     return took
-
-
-async def _insert_points(collection: Any, batches: Sequence[ProcessBatch]) -> float:
-    """Insert *batches* point by point; return the seconds it took."""
-    points = [point for batch in batches for point in _points(batch)]
-    began = time.perf_counter()
-    for start in range(0, len(points), _POINTS_PER_INSERT):
-        await collection.insert_many(
-            points[start : start + _POINTS_PER_INSERT], ordered=False
-        )
-    return time.perf_counter() - began
-
-
-def _points(batch: ProcessBatch) -> Iterator[dict[str, Any]]:
-    series = {"h": batch.host, "p": batch.process}
-    keys = list(batch.metrics)
-    rows = zip(batch.offset_ns, *batch.metrics.values(), strict=True)
-    for offset_ns, *values in rows:
-        at = batch.slot + offset_ns / NS_PER_SECOND
-        yield {
-            "t": datetime.fromtimestamp(at, timezone.utc),
-            "m": series,
-            **dict(zip(keys, values, strict=True)),
-        }
 
 
 if __name__ == "__main__":

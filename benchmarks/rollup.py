@@ -20,7 +20,10 @@ from robometrics.consumers.rollup import rollup
 from robometrics.schema import ProcessBatch
 from robometrics.settings import ServerSettings
 from robometrics.store import RESOLUTIONS
-from robometrics.store.fold import WindowStats, slot_stats
+from robometrics.store.rollups.folding import fold
+from robometrics.store.rollups.groups import grouped
+from robometrics.store.rollups.parts import read_parts
+from robometrics.store.rollups.rollups import stats_of
 
 SLOTS = 10
 _UPDATES_AT_ONCE = 32
@@ -72,7 +75,7 @@ async def _update(database: Any, batches: Sequence[ProcessBatch]) -> float:
     """Add each batch to each of its windows; return the seconds it took."""
     todo = iter(
         [
-            (f"naive_{name}", resolution.window, batch, slot_stats(batch))
+            (f"naive_{name}", resolution.window, batch, _change(batch))
             for batch, (name, resolution) in itertools.product(
                 batches, RESOLUTIONS.items()
             )
@@ -80,10 +83,10 @@ async def _update(database: Any, batches: Sequence[ProcessBatch]) -> float:
     )
 
     async def work() -> None:
-        for collection, seconds, batch, stats in todo:
+        for collection, seconds, batch, change in todo:
             start = batch.slot - batch.slot % seconds
             await database[collection].update_one(
-                {"_id": f"{batch.run}/{start}"}, _change(stats), upsert=True
+                {"_id": f"{batch.run}/{start}"}, change, upsert=True
             )
 
     began = time.perf_counter()
@@ -91,10 +94,13 @@ async def _update(database: Any, batches: Sequence[ProcessBatch]) -> float:
     return time.perf_counter() - began
 
 
-def _change(window: WindowStats) -> dict[str, dict[str, Any]]:
-    added: dict[str, Any] = {"count": window.count}
+def _change(batch: ProcessBatch) -> dict[str, dict[str, Any]]:
+    added: dict[str, Any] = {"count": len(batch.offset_ns)}
     low, high = {}, {}
-    for key, stats in window.metrics.items():
+    [part] = fold([*grouped([batch]).values()])
+    for key, records in part.records.items():
+        windows = read_parts([(0, [records], [part.buckets.get(key, b"")])])
+        [(_, stats)] = stats_of(windows)
         added[f"{key}.n"] = stats.count
         added[f"{key}.sum"] = stats.total
         low[f"{key}.min"] = stats.low

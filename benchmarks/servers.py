@@ -41,7 +41,7 @@ def nats_server(at: Path) -> Iterator[str]:
     )
     command = [str(binaries.nats_server()), "--config", str(config)]
     with child(command, at / "nats.log") as server:
-        wait_until(lambda: _listens(port), server)
+        wait_until(lambda: listens(port), server)
         yield f"nats://127.0.0.1:{port}"
 
 
@@ -54,7 +54,7 @@ def mongod(at: Path) -> Iterator[str]:
     command = [str(binaries.mongod()), "--bind_ip=127.0.0.1", f"--port={port}"]
     command += [f"--dbpath={data}", "--nounixsocket", "--wiredTigerCacheSizeGB=0.5"]
     with child([*command, "--quiet"], at / "mongod.log") as server:
-        wait_until(lambda: _listens(port), server)
+        wait_until(lambda: listens(port), server)
         yield f"mongodb://127.0.0.1:{port}"
 
 
@@ -140,6 +140,6 @@ def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> N
         time.sleep(0.02)
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -17,6 +17,9 @@ __all__ = ["STREAM", "Fleet", "fill", "provisioned"]
 
 SAMPLES_PER_BATCH = 10
 FIRST_SLOT = 1_790_000_000
+HOST = "robot-0"
+"""Of the first processes of a fleet."""
+
 _INTERVAL_NS = NS_PER_SECOND // SAMPLES_PER_BATCH
 _IN_FLIGHT = 1_024
 _STREAM_BYTES_MAX = 4 << 30
@@ -51,9 +54,9 @@ async def provisioned(url: str) -> AsyncIterator[Link]:
 class Fleet:
     """Processes, 20 to a host, whose metrics wander; the same in every run."""
 
-    def __init__(self, processes: int) -> None:
+    def __init__(self, processes: int, first_slot: int = FIRST_SLOT) -> None:
         self._draw = random.Random(1)  # noqa: S311  no secret
-        self._slot = FIRST_SLOT
+        self._slot = first_slot
         self._states = [
             {key: start for key, (start, _) in _METRICS.items()}
             for _ in range(processes)

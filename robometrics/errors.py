@@ -81,6 +81,12 @@ class RetryLaterError(RoboMetricsError):
     code = "server_unavailable"
 
 
+class ExportRefusedError(RoboMetricsError):
+    """A system we export to will never take this: count it, and go on without."""
+
+    code = "export_refused"
+
+
 class NoVerifierError(RoboMetricsError):
     """No server tells what is stored: keep what you hold until one runs."""
 
@@ -109,6 +115,12 @@ class MissingBinaryError(RoboMetricsError):
     """A server program is not installed; the message names the package."""
 
     code = "missing_binary"
+
+
+class QueryTimeoutError(RoboMetricsError):
+    """An answer takes longer than it may: ask for less, or give it more time."""
+
+    code = "query_timeout"
 
 
 class NotFoundError(RoboMetricsError):

@@ -17,6 +17,7 @@ from robometrics.metrics import is_key
 
 MESSAGE_BYTES_MAX = 256 * 1024
 SAMPLES_PER_BATCH_MAX = 10_000
+METRICS_PER_BATCH_MAX = 512
 TALLY_SLOTS_MAX = 60
 TALLY_ROWS_MAX = 400  # of the longest names, in one message
 TALLY_EVENTS_MAX = 2_000
@@ -28,6 +29,9 @@ _FLOAT_MAX = 1e280  # so that no sum or rate per second of them overflows; nor i
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 Text = Annotated[str, msgspec.Meta(max_length=1_000)]
 RunId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-z-]{1,64}\Z")]
+REPORTED = "reported-"
+"""Begins the runs of readings that were posted over HTTP, see ``is_reported``."""
+
 EventId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-z-]{1,64}\Z")]
 BootId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f-]{1,64}\Z")]
 Pid = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
@@ -53,6 +57,24 @@ Tags = Annotated[
     ],
     msgspec.Meta(max_length=16),
 ]
+Facts = Annotated[
+    dict[
+        Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,62}\Z")],
+        Annotated[str, msgspec.Meta(max_length=200)]
+        | Annotated[int, msgspec.Meta(**_INT64)]
+        | Annotated[float, msgspec.Meta(ge=-_FLOAT_MAX, le=_FLOAT_MAX)],
+    ],
+    msgspec.Meta(max_length=32),
+]
+
+
+def is_reported(run: str) -> bool:
+    """Tell whether the readings of *run* were posted over HTTP.
+
+    No worker of ours took them: nobody counts them in tallies, and nobody says what
+    of them is missing.
+    """
+    return run.startswith(REPORTED)
 
 
 class Previous(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +89,7 @@ class Previous(msgspec.Struct, frozen=True, kw_only=True):
 
     counters: Annotated[
         dict[MetricKey, Annotated[int, msgspec.Meta(**_INT64)]],
-        msgspec.Meta(max_length=512),
+        msgspec.Meta(max_length=METRICS_PER_BATCH_MAX),
     ]
 
 
@@ -88,7 +110,8 @@ class Batch(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"):
     """Incarnation: of a process, boot id + pid + kernel start time; else boot id."""
 
     generation: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0
-    """Counts the backward steps of the host's wall clock."""
+    """Counts the backward steps of the host's wall clock; of what was posted over HTTP,
+    the readings of one second."""
 
     slot: Slot
     """The second that all samples lie in, since the Unix epoch."""
@@ -101,7 +124,9 @@ class Batch(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"):
     ]
     """When each sample was taken: ns since the start of the slot, increasing."""
 
-    metrics: Annotated[dict[MetricKey, Column], msgspec.Meta(max_length=512)]
+    metrics: Annotated[
+        dict[MetricKey, Column], msgspec.Meta(max_length=METRICS_PER_BATCH_MAX)
+    ]
     """One column per metric: a value per sample, or one single value, read once in the
     slot and valid at its last sample. ``None``: could not be read."""
 
@@ -217,6 +242,9 @@ class Event(msgspec.Struct, kw_only=True, omit_defaults=True, tag="event"):
 
     missing_samples: Count | None = None
     """Samples known to be missing in batches that are there, of a ``gap``."""
+
+    facts: Facts | None = None
+    """What the machine is, of a ``worker_started``: names with units, and values."""
 
 
 Cause = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z_]{0,31}\Z")]

@@ -27,7 +27,7 @@ from robometrics.sources import (
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 Durability = Literal["process", "power"]
-Role = Literal["api", "persist", "rollup", "housekeeping"]
+Role = Literal["api", "persist", "rollup", "export", "housekeeping"]
 
 
 def _about(text: str, **bounds: Any) -> msgspec.Meta:
@@ -55,6 +55,14 @@ class Common(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class ClientSettings(Common, frozen=True, kw_only=True):
     """Options of a measured program, and of the commands about one."""
+
+
+class ReaderSettings(Common, frozen=True, kw_only=True):
+    """Options of what reads stored samples."""
+
+    api_url: Annotated[str, _about("server, as http://host:port")] = (
+        "http://127.0.0.1:8420"
+    )
 
 
 class WorkerSettings(Common, frozen=True, kw_only=True):
@@ -112,7 +120,8 @@ class ServerSettings(Common, frozen=True, kw_only=True):
     roles: Annotated[
         tuple[Role, ...],
         _about(
-            "parts to run, separated by commas: api, persist, rollup, housekeeping",
+            "parts to run, separated by commas: api, persist, rollup, export, "
+            "housekeeping",
             min_length=1,
         ),
     ] = ("api", "persist", "rollup", "housekeeping")
@@ -158,6 +167,48 @@ class ServerSettings(Common, frozen=True, kw_only=True):
         }
         return keeping.Policy(days, self.retain)
 
+    export_otlp_url: Annotated[
+        str, _about("where role export sends OTLP, as http://host:4318/v1/metrics")
+    ] = ""
+    export_otlp_headers_file: Annotated[
+        str, _about("file with headers for it, one 'Name: value' a line")
+    ] = ""
+    export_remote_write_url: Annotated[
+        str, _about("where role export writes to, as http://host:9090/api/v1/write")
+    ] = ""
+    export_remote_write_headers_file: Annotated[
+        str, _about("file with headers for it, one 'Name: value' a line")
+    ] = ""
+    export_step_seconds: Annotated[
+        int, _about("one point of a series in each step; 0: each sample", ge=0, le=3600)
+    ] = 10
+    export_max_age_seconds: Annotated[
+        int, _about("how long a message waits for a target that is away", ge=60)
+    ] = 600
+    export_include: Annotated[
+        tuple[str, ...], _about("metrics to export, as patterns such as cpu_*")
+    ] = ("*",)
+    export_exclude: Annotated[
+        tuple[str, ...], _about("metrics of these not to export, as patterns")
+    ] = ()
+    export_labels: Annotated[
+        tuple[str, ...], _about("labels for all that is exported, as site=berlin")
+    ] = ()
+
+    @property
+    def exports(self) -> dict[str, tuple[str, str]]:
+        """Return what is exported to: durable → (URL, file of headers)."""
+        targets = {
+            "export_otlp": (self.export_otlp_url, self.export_otlp_headers_file),
+            "export_remote_write": (
+                self.export_remote_write_url,
+                self.export_remote_write_headers_file,
+            ),
+        }
+        if "export" not in self.roles:
+            return {}
+        return {name: target for name, target in targets.items() if target[0]}
+
 
 class UpSettings(Common, frozen=True, kw_only=True):
     """Options of ``robometrics up``."""
@@ -189,6 +240,7 @@ class UpSettings(Common, frozen=True, kw_only=True):
 
 ALL_SETTINGS: tuple[type[Common], ...] = (
     ClientSettings,
+    ReaderSettings,
     WorkerSettings,
     ServerSettings,
     UpSettings,

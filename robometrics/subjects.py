@@ -7,6 +7,7 @@ is also legal in stream, consumer and key names, and as a MongoDB field name.
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 from robometrics.errors import InvalidNameError
@@ -25,6 +26,7 @@ CONTROL = f"{PREFIX}.control"
 """Where all workers are asked at once."""
 
 TOKEN_BYTES_MAX = 100
+_DIGEST_CHARACTERS = 8
 
 _TOKEN = re.compile(r"(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")
 _OF_THE_STREAM = re.compile(
@@ -41,12 +43,7 @@ def escape(name: str) -> str:
     Raises:
         InvalidNameError: *name* is empty, too long, or not valid Unicode.
     """
-    try:
-        raw = name.encode()
-    except UnicodeEncodeError as exc:
-        raise InvalidNameError(f"{name!r} is not valid Unicode") from exc
-
-    token = _UNSAFE.sub(lambda found: b"=%02X" % found[0][0], raw).decode()
+    token = _UNSAFE.sub(lambda found: b"=%02X" % found[0][0], _utf8(name)).decode()
     if not token:
         raise InvalidNameError("a name must not be empty")
     if len(token) > TOKEN_BYTES_MAX:
@@ -73,6 +70,35 @@ def unescape(token: str) -> str:
     if escape(name) != token:
         raise InvalidNameError(f"{token[:120]!r} is not in its shortest form")
     return name
+
+
+def shortened(name: str) -> str:
+    """Return *name*, or if ``escape`` would refuse its length, one it does not.
+
+    That ends in a digest of the whole, so that two names stay two.
+
+    Raises:
+        InvalidNameError: *name* is not valid Unicode.
+    """
+    if _fits(name):
+        return name
+    digest = hashlib.sha256(_utf8(name)).hexdigest()[:_DIGEST_CHARACTERS]
+    cut = name[:TOKEN_BYTES_MAX]
+    while not _fits(f"{cut}-{digest}"):
+        cut = cut[:-1]
+    return f"{cut}-{digest}"
+
+
+def _fits(name: str) -> bool:
+    raw = _utf8(name)
+    return 0 < len(raw) + 2 * len(_UNSAFE.findall(raw)) <= TOKEN_BYTES_MAX
+
+
+def _utf8(name: str) -> bytes:
+    try:
+        return name.encode()
+    except UnicodeEncodeError as exc:
+        raise InvalidNameError(f"{name!r} is not valid Unicode") from exc
 
 
 def process_samples(host: str, process: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import anyio
+import hypothesis
 import pytest
 from servers import MongoServer, NatsServer, free_port
 from waiting import eventually
@@ -18,6 +19,12 @@ from robometrics.settings import ServerSettings, WorkerSettings
 from robometrics.store import Store, open_store
 
 pytest_plugins = ["pytester"]
+hypothesis.settings.register_profile("robometrics", deadline=None)
+hypothesis.settings.load_profile("robometrics")  # a busy machine breaks no promise
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 _databases = itertools.count()
 

@@ -132,6 +132,22 @@ GAP_V1 = (
         "66756c6caf6d697373696e675f73616d706c65731e"
     ),
 )
+FACTS_V1 = (
+    Event(
+        id="e-3",
+        host="robot",
+        event="worker_started",
+        at_ns=NANOSECONDS_2026,
+        reason="over HTTP",
+        facts={"cpu_count": 8, "gpu_model": "Stand-in", "load": 0.5},
+    ),
+    (
+        "de0007a474797065a56576656e74a26964a3652d33a4686f7374a5726f626f74a5657665"
+        "6e74ae776f726b65725f73746172746564a561745f6e73cf18d75b8423f30000a6726561"
+        "736f6ea96f7665722048545450a5666163747383a96370755f636f756e7408a96770755f"
+        "6d6f64656ca85374616e642d696ea46c6f6164cb3fe0000000000000"
+    ),
+)
 TALLY_V1 = (
     Tally(
         host="robot",

@@ -18,6 +18,7 @@ from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 from robometrics import __version__
 from robometrics.api.completeness import CompletenessController
 from robometrics.api.control import ControlController
+from robometrics.api.export import ExportController, Exports
 from robometrics.api.exposition import exposition
 from robometrics.api.fleet import FleetController
 from robometrics.api.health import Consumers, HealthController, Keeper, Watched
@@ -26,7 +27,10 @@ from robometrics.api.live import live
 from robometrics.api.page import page_routes
 from robometrics.api.pipeline import Gauges, pipeline
 from robometrics.api.problems import EXCEPTION_HANDLERS
+from robometrics.api.prometheus import prometheus_router
 from robometrics.api.query import QueryController
+from robometrics.api.seed.endpoints import IntakeController, ServeController, health
+from robometrics.api.seed.intake import Intake
 from robometrics.api.usage import UsageController, UsageMeter
 from robometrics.api.verify import answering
 from robometrics.broker import Link
@@ -58,32 +62,40 @@ def make_app(
         policy: How long things are kept; as by default if not given.
     """
     hub = Hub(link)
+    intake = Intake(link)
     dependencies: dict[str, Any] = {
         "link": link,
         "store": store,
         "hub": hub,
+        "intake": intake,
         "gauges": Gauges(link, store),
         "consumers": Consumers(watched, keeper),
         "meter": UsageMeter(store, policy or ServerSettings().policy),
+        "exports": Exports(),
     }
     return Litestar(
         route_handlers=[
             FleetController,
             QueryController,
+            ExportController,
             CompletenessController,
             ControlController,
             HealthController,
             UsageController,
+            IntakeController,
+            ServeController,
+            health,
             live,
             pipeline,
             exposition,
+            prometheus_router(store),
             *page_routes(),  # type: ignore[list-item]
         ],
         dependencies={
             name: Provide(_constant(value), sync_to_thread=False)
             for name, value in dependencies.items()
         },
-        lifespan=[lambda _: answering(link, store)],
+        lifespan=[lambda _: answering(link, store), lambda _: intake.running()],
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=OpenAPIConfig(
             title="RoboMetrics",
@@ -141,7 +153,9 @@ async def serve(app: Litestar, bind: str, port: int, stop: anyio.Event) -> None:
 
 def _listen(bind: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in bind else socket.AF_INET
-    listener = socket.socket(family)
+    # asyncio sends small answers at once (TCP_NODELAY) only where the protocol is told;
+    # else the second part of each waits 40 ms for the first one's acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((bind, port))

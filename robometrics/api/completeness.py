@@ -12,7 +12,7 @@ from litestar.params import QueryParameter
 
 from robometrics.api.fleet import require_host, require_process
 from robometrics.api.gaps import GAPS_READ_MAX, GapRow, gap_rows
-from robometrics.api.grid import TimeText
+from robometrics.api.parameters import TimeText
 from robometrics.api.problems import RESPONSES
 from robometrics.errors import BadRequestError
 from robometrics.schema import NS_PER_SECOND
@@ -38,7 +38,11 @@ class Completeness(msgspec.Struct, kw_only=True):
 
     stored: Annotated[int, msgspec.Meta(examples=[3599])]
     ratio: Annotated[float | None, msgspec.Meta(examples=[0.9997])]
-    """Stored of expected; ``null`` if nothing was expected."""
+    """Stored of expected; ``null`` if nothing was expected, or nobody knows what."""
+
+    accounted: bool = True
+    """Whether a worker says what it took. Of readings that were posted over HTTP none
+    does: what is stored is there, and nobody knows how many there should be."""
 
     gaps: list[GapRow]
     """The latest hundred."""
@@ -109,7 +113,12 @@ class CompletenessController(Controller):
             expected=counts.expected,
             taken=counts.taken,
             stored=counts.stored,
-            ratio=counts.stored / counts.expected if counts.expected else None,
+            ratio=(
+                counts.stored / counts.expected
+                if counts.expected and counts.is_accounted
+                else None
+            ),
+            accounted=counts.is_accounted,
             gaps=gap_rows(gaps, series.kind, series.name),
             beyond_retention_until_ms=(
                 None

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from typing import Protocol, runtime_checkable
 
 from litestar import Response, get
 from litestar.di import NamedDependency
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -23,6 +29,21 @@ Values = Mapping[str, float]
 """Of one metric, by the value of its only label."""
 
 
+class _Counts(Protocol):
+    sent_points: int
+    refused_points: Mapping[str, int]
+    given_up_messages: Mapping[str, int]
+    failed_requests: int
+
+
+@runtime_checkable
+class _Exporter(Protocol):
+    """A consumer that sends what it gets to another system."""
+
+    name: str
+    counts: _Counts
+
+
 @get("/metrics", include_in_schema=False)
 async def exposition(
     link: NamedDependency[Link],
@@ -32,6 +53,7 @@ async def exposition(
 ) -> Response[bytes]:
     """Answer a scrape, whatever is away."""
     registry = CollectorRegistry(auto_describe=False)
+    ProcessCollector(registry=registry)
     registry.register(_Snapshot(link, await gauges.read(), hub, consumers))
     # The given type, and not one with a charset of Litestar's after it.
     return Response(
@@ -74,6 +96,7 @@ class _Snapshot(Collector):
         yield from self._of_consumers()
         if self._consumers.keeper is not None:
             yield from _of_house(self._consumers.keeper.state)
+        yield from self._of_exporters()
         if self._outcome.depth is not None:
             yield from _of_stream(self._outcome.depth)
         if self._outcome.stored is not None:
@@ -103,6 +126,37 @@ class _Snapshot(Collector):
             "0: the consumer of this process waits for a server",
             "consumer",
             {each.name: not each.problem for each in watched},
+        )
+
+    def _of_exporters(self) -> Iterator[Metric]:
+        found = {
+            each.name: each.counts
+            for each in self._consumers.watched
+            if isinstance(each, _Exporter)
+        }
+        if not found:
+            return
+        yield _counter(
+            "export_sent_points",
+            "Points that the target of an exporter of this process took",
+            "consumer",
+            {name: counts.sent_points for name, counts in found.items()},
+        )
+        yield _counter(
+            "export_failed_requests",
+            "Requests that the target did not answer, or not well; tried again",
+            "consumer",
+            {name: counts.failed_requests for name, counts in found.items()},
+        )
+        yield _reasons(
+            "export_refused_points",
+            "Points that the target will never take",
+            {name: counts.refused_points for name, counts in found.items()},
+        )
+        yield _reasons(
+            "export_given_up_messages",
+            "Messages not sent: they waited too long, or filled the stream",
+            {name: counts.given_up_messages for name, counts in found.items()},
         )
 
 
@@ -210,4 +264,13 @@ def _counter(name: str, about: str, label: str, values: Values) -> Metric:
     family = CounterMetricFamily(f"robometrics_{name}", about, labels=[label])
     for key, value in values.items():
         family.add_metric([key], value)
+    return family
+
+
+def _reasons(name: str, about: str, values: Mapping[str, Mapping[str, int]]) -> Metric:
+    labels = ["consumer", "reason"]
+    family = CounterMetricFamily(f"robometrics_{name}", about, labels=labels)
+    for consumer, reasons in values.items():
+        for reason, value in reasons.items():
+            family.add_metric([consumer, reason], value)
     return family

@@ -26,6 +26,8 @@ class Watched(Protocol):
     problem: str
     absorbed: int
     discarded: int
+    optional: bool
+    """Whether the server does its work without it."""
 
 
 class Keeper(Protocol):
@@ -63,6 +65,9 @@ class Part(msgspec.Struct, kw_only=True):
     discarded: int | None = None
     """Messages it set aside as dead letters since its start."""
 
+    optional: bool = False
+    """Whether the server does its work without it."""
+
     pending: int | None = None
     """Messages that all copies of a consumer have not stored yet."""
 
@@ -98,30 +103,36 @@ class HealthController(Controller):
         consumers: NamedDependency[Consumers],
     ) -> Response[Readiness]:
         """Return 200 if broker, database and consumers work, else 503 and why."""
-        found, problem = await asyncio.gather(gauges.read(), gauges.ping_database())
-        parts = {
-            "broker": _broker(link),
-            "database": Part(ok=not problem, problem=problem),
-            "stream": _stream(found),
-        }
-        for each in consumers.watched:
-            parts[each.name] = Part(
-                ok=not each.problem,
-                problem=each.problem,
-                absorbed=each.absorbed,
-                discarded=each.discarded,
-                pending=_pending(found, each.name),
-            )
-        if keeper := consumers.keeper:
-            parts[keeper.name] = Part(
-                ok=not keeper.state.problem,
-                problem=keeper.state.problem,
-                housekeeping=keeper.state,
-            )
-        answer = Readiness(status=_status(parts), parts=parts)
+        answer = await readiness(link, gauges, consumers)
         if answer.status == "unavailable":
             return Response(answer, status_code=HTTPStatus.SERVICE_UNAVAILABLE)
         return Response(answer, status_code=HTTPStatus.OK)
+
+
+async def readiness(link: Link, gauges: Gauges, consumers: Consumers) -> Readiness:
+    """Ask broker, database and consumers how they are."""
+    found, problem = await asyncio.gather(gauges.read(), gauges.ping_database())
+    parts = {
+        "broker": _broker(link),
+        "database": Part(ok=not problem, problem=problem),
+        "stream": _stream(found),
+    }
+    for each in consumers.watched:
+        parts[each.name] = Part(
+            ok=not each.problem,
+            problem=each.problem,
+            absorbed=each.absorbed,
+            discarded=each.discarded,
+            optional=each.optional,
+            pending=_pending(found, each.name),
+        )
+    if keeper := consumers.keeper:
+        parts[keeper.name] = Part(
+            ok=not keeper.state.problem,
+            problem=keeper.state.problem,
+            housekeeping=keeper.state,
+        )
+    return Readiness(status=_status(parts), parts=parts)
 
 
 def _status(
@@ -130,9 +141,11 @@ def _status(
     broken = [part for part in parts.values() if not part.ok]
     if not broken:
         return "ok"
-    # A full stream is no reason to take the page away from those who look why; nor is
-    # a house that is not kept.
-    is_usable = all(part.stream or part.housekeeping for part in broken)
+    # A full stream, a house that is not kept, or a system of others that is away, is no
+    # reason to take the page away from those who look why.
+    is_usable = all(
+        part.stream or part.housekeeping or part.optional for part in broken
+    )
     return "degraded" if is_usable else "unavailable"
 
 
@@ -163,4 +176,4 @@ def fill_problem(percent_full: float) -> str:
 
 def _pending(found: Outcome, name: str) -> int | None:
     durable = found.depth.durables.get(name) if found.depth else None
-    return durable.pending + durable.ack_pending if durable else None
+    return durable.waiting if durable else None

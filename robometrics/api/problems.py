@@ -12,10 +12,12 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 
+from robometrics.api.bounded import ClientGoneError
 from robometrics.errors import (
     BadRequestError,
     InvalidNameError,
     NotFoundError,
+    QueryTimeoutError,
     RegistrationRefusedError,
     RetryLaterError,
     RoboMetricsError,
@@ -30,8 +32,10 @@ _STATUS: tuple[tuple[type[RoboMetricsError], HTTPStatus], ...] = (
     (NotFoundError, HTTPStatus.NOT_FOUND),
     (RegistrationRefusedError, HTTPStatus.CONFLICT),
     (RetryLaterError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (QueryTimeoutError, HTTPStatus.GATEWAY_TIMEOUT),
 )
 
+_CLIENT_CLOSED_REQUEST = 499
 _MISSING = re.compile(r"Missing required \w+ parameter '(\w+)'")
 AnyRequest = Request[Any, Any, Any]
 
@@ -68,6 +72,7 @@ RESPONSES = {
         (400, "A parameter is wrong; `errors` names it."),
         (404, "No such host or process."),
         (503, "The database is away; try again."),
+        (504, "It took too long; ask for less."),
     )
 }
 
@@ -105,7 +110,11 @@ def on_http_error(request: AnyRequest, exc: HTTPException) -> Response[Problem]:
     errors: list[FieldProblem] = []
     if isinstance(exc, ValidationException) and isinstance(exc.extra, list):
         errors = [
-            FieldProblem(str(found.get("key", "")), str(found.get("message", "")))
+            # Python's own words have an underscore where they name an argument.
+            FieldProblem(
+                str(found.get("key", "")).removesuffix("_"),
+                str(found.get("message", "")),
+            )
             for found in exc.extra
             if isinstance(found, dict)
         ]
@@ -120,14 +129,25 @@ def on_http_error(request: AnyRequest, exc: HTTPException) -> Response[Problem]:
     return _respond(request, exc.status_code, code, detail, errors)
 
 
+def on_deep_body(request: AnyRequest, _: RecursionError) -> Response[Problem]:
+    """Refuse JSON that is nothing but brackets: no code of ours goes that deep."""
+    return _respond(request, 400, "bad_request", "the body is nested too deep")
+
+
 def on_bug(request: AnyRequest, exc: Exception) -> Response[Problem]:
     """Log the traceback here; tell the client no more than that it happened."""
     log.error("%s %s failed", request.method, request.url.path, exc_info=exc)
     return _respond(request, 500, "internal", "a bug; the server's log has the details")
 
 
+def on_client_gone(_: AnyRequest, __: ClientGoneError) -> Response[None]:
+    return Response(None, status_code=_CLIENT_CLOSED_REQUEST)  # nobody reads it
+
+
 EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
     RoboMetricsError: on_own_error,
+    ClientGoneError: on_client_gone,
     HTTPException: on_http_error,
+    RecursionError: on_deep_body,
     Exception: on_bug,
 }

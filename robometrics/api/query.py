@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Controller, get
+from litestar import Controller, Request, get
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
+from litestar.response import Stream
 
 from robometrics import metrics
-from robometrics.api.answer import SeriesAnswer, exact, on_grid
-from robometrics.api.fleet import require_gpu, require_host, require_process
-from robometrics.api.gaps import GAPS_READ_MAX, gap_rows
-from robometrics.api.grid import Range, TimeText
+from robometrics.api import parameters
+from robometrics.api.answers import Answer
+from robometrics.api.bounded import bounded
 from robometrics.api.problems import RESPONSES
-from robometrics.api.selection import select
-from robometrics.errors import BadRequestError
-from robometrics.schema import NS_PER_SECOND
-from robometrics.store import Series, Store
-from robometrics.times import parse_range, to_ms
-
-RANGE_MAX_NS = 3_660 * 86_400 * NS_PER_SECOND
+from robometrics.api.question import Question, body, parts
+from robometrics.queries import ranking
+from robometrics.queries.groups import check_labels
+from robometrics.queries.matching import Wanted, match
+from robometrics.queries.selection import select
+from robometrics.queries.span import parse_span
+from robometrics.store import Store
 
 
 class MetricRow(msgspec.Struct, kw_only=True):
@@ -40,16 +42,8 @@ class Catalogue(msgspec.Struct):
     metrics: list[MetricRow]
 
 
-class Answer(msgspec.Struct, kw_only=True):
-    """Series over one range."""
-
-    from_ms: float
-    to_ms: float
-    series: list[SeriesAnswer]
-
-
 class QueryController(Controller):
-    """Parses a query; ``answer`` does the work."""
+    """Parses a query; ``robometrics.queries`` does the work."""
 
     path = "/api/v1"
     tags = ("query",)
@@ -77,50 +71,22 @@ class QueryController(Controller):
         ]
         return Catalogue(sorted(rows, key=lambda row: row.name))
 
-    @get("/query", responses=RESPONSES)
+    @get(
+        "/query",
+        responses=RESPONSES
+        | {200: ResponseSpec(Answer, description="Series, or groups of them.")},
+    )
     async def query(
         self,
+        request: Request[Any, Any, Any],
         store: NamedDependency[Store],
-        host: Annotated[
-            str,
-            QueryParameter(
-                min_length=1, max_length=100, examples=[Example(value="robot-7")]
-            ),
-        ],
-        metric: Annotated[
-            list[str],
-            QueryParameter(
-                description="names from /api/v1/metrics, repeated or by commas",
-                examples=[Example(value=["cpu_percent", "memory_rss_bytes"])],
-            ),
-        ],
-        process: Annotated[
-            list[str] | None,
-            QueryParameter(
-                max_items=100,
-                description="processes, repeated; neither these nor GPUs: the host",
-                examples=[Example(value=["planner"])],
-            ),
-        ] = None,
-        gpu: Annotated[
-            list[int] | None,
-            QueryParameter(
-                max_items=64,
-                description="indexes of GPUs, repeated, beside the processes",
-                examples=[Example(value=[0])],
-            ),
-        ] = None,
-        from_: Annotated[
-            TimeText,
-            QueryParameter(
-                name="from",
-                description="now, -15m, seconds since 1970, or ISO 8601",
-                examples=[Example(value="-15m")],
-            ),
-        ] = "-15m",
-        to: Annotated[
-            TimeText, QueryParameter(examples=[Example(value="now")])
-        ] = "now",
+        host: parameters.Hosts,
+        metric: parameters.Metrics,
+        process: parameters.Processes = None,
+        gpu: parameters.Gpus = None,
+        tag: parameters.Tags = None,
+        from_: parameters.From = "-15m",
+        to: parameters.To = "now",
         max_points: Annotated[
             int,
             QueryParameter(
@@ -130,49 +96,79 @@ class QueryController(Controller):
             ),
         ] = 1_200,
         resolution: Annotated[
-            Literal["auto", "raw"],
+            Literal["auto", "raw", "10s", "1m", "1h"],
             QueryParameter(
-                description="raw: every sample as taken; auto: max_points "
-                "steps with mean, min and max"
+                description="raw: every sample as taken; auto: max_points steps with "
+                "mean, min and max, from the cheapest that will do; else from windows "
+                "of that length"
             ),
         ] = "auto",
-    ) -> Answer:
-        """Return metrics of a host, its processes or its GPUs over a range."""
+        group_by: Annotated[
+            list[str] | None,
+            QueryParameter(
+                max_items=8,
+                description="host, kind, process, gpu, run or tag:KEY, repeated: "
+                "series alike in these become one",
+                examples=[Example(value=["tag:robot"])],
+            ),
+        ] = None,
+        aggregate: Annotated[
+            Literal["sum", "mean", "min", "max"],
+            QueryParameter(description="what the series of a group become"),
+        ] = "sum",
+        top: Annotated[
+            int | None,
+            QueryParameter(
+                ge=1,
+                le=100,
+                description="only so many series, those with the most of the first "
+                "metric, the greatest first",
+            ),
+        ] = None,
+        top_by: Annotated[
+            Literal["mean", "max", "last"],
+            QueryParameter(description="the most: on average, at its peak, or now"),
+        ] = "mean",
+        quantile: Annotated[
+            list[Annotated[float, msgspec.Meta(ge=0, le=1)]] | None,
+            QueryParameter(
+                max_items=8,
+                description="of each step, as 0.95, repeated: exact of raw samples, at "
+                "most 1 % off of windows",
+                examples=[Example(value=[0.5, 0.95])],
+            ),
+        ] = None,
+        timeout_seconds: parameters.TimeoutSeconds = 30.0,
+    ) -> Stream:
+        """Return metrics of hosts, processes or GPUs over a range."""
         selected = select(metric)
-        span = _range(from_, to, max_points)
-        await require_host(store, host)
-        all_series = await _series(store, host, process or [], gpu or [])
-        answers: list[SeriesAnswer] = []
-        for series in all_series:
-            if resolution == "raw":
-                answers += await exact(store, series, selected, span)
-            else:
-                answers.append(await on_grid(store, series, selected, span))
-        gaps = await store.gaps.read(host, *span.slots(), limit=GAPS_READ_MAX)
-        for found in answers:
-            found.gaps = gap_rows(gaps, found.kind, found.process or "", found.run)
-        return Answer(
-            from_ms=to_ms(span.start_ns), to_ms=to_ms(span.stop_ns), series=answers
+        span = parse_span(from_, to, max_points)
+        labels = None if group_by is None else check_labels(group_by)
+        wanted = Wanted(
+            hosts=host, processes=process or (), gpus=gpu or (), tags=tag or ()
         )
 
+        async def begin() -> tuple[Question, AsyncIterator[bytes], bytes]:
+            found = await match(store, wanted)
+            if top is not None:
+                found = await ranking.top(
+                    store, found, selected[0], span, count=top, by=top_by
+                )
+            question = Question(
+                store=store,
+                found=found,
+                selected=selected,
+                span=span,
+                resolution=resolution,
+                group_by=labels,
+                aggregate=aggregate,
+                quantiles=list(dict.fromkeys(quantile or ())),
+            )
+            question.check()
+            rest = parts(question)
+            # The first part may be a refusal, which a status can still tell.
+            return question, rest, await anext(rest, b"")
 
-def _range(start: str, stop: str, max_points: int) -> Range:
-    start_ns, stop_ns = parse_range("from", start, "to", stop)
-    if stop_ns - start_ns > RANGE_MAX_NS:
-        raise BadRequestError("from", "the range is longer than ten years")
-    return Range(start_ns, stop_ns, max_points)
-
-
-async def _series(
-    store: Store, host: str, names: list[str], indexes: list[int]
-) -> list[Series]:
-    if not names and not indexes:
-        return [Series(host, "host", "")]
-    for name in names:
-        await require_process(store, host, name)
-    for index in indexes:
-        await require_gpu(store, host, index)
-    return [
-        *(Series(host, "process", name) for name in dict.fromkeys(names)),
-        *(Series(host, "gpu", str(index)) for index in dict.fromkeys(indexes)),
-    ]
+        begun = await bounded(request, begin, timeout_seconds=timeout_seconds)
+        question, rest, first = begun
+        return Stream(body(question, first, rest), media_type="application/json")

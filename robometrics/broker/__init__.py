@@ -4,7 +4,8 @@
 with acknowledgement, ``consumer`` fetches from a shared durable, ``delivery`` is one
 message of it, ``provisioning`` creates durables and stream. ``progress`` tells how far
 the durables are, ``depth`` how much waits, ``advisories`` what the broker gave up,
-``inspection`` whether all is as wanted.
+``inspection`` whether all is as wanted. ``exports`` makes and removes the durables of
+what leaves for other systems.
 """
 
 from robometrics.broker.advisories import Advisories, GivenUp, decode_advisory
@@ -12,13 +13,19 @@ from robometrics.broker.ask import ask_all, ask_once
 from robometrics.broker.consumer import Puller
 from robometrics.broker.delivery import Delivery
 from robometrics.broker.depth import Depth, DurableDepth, StreamDepth, measure_depth
+from robometrics.broker.exports import (
+    add_exports,
+    remove_export,
+    remove_unused_exports,
+)
 from robometrics.broker.inspection import BrokerState, inspect_broker
 from robometrics.broker.link import Link, Message, Subscription, open_link
 from robometrics.broker.progress import last_sequence, unacknowledged
-from robometrics.broker.provisioning import provision
+from robometrics.broker.provisioning import EXPORTS, provision
 from robometrics.broker.publisher import AckedPublisher
 
 __all__ = [
+    "EXPORTS",
     "AckedPublisher",
     "Advisories",
     "BrokerState",
@@ -31,6 +38,7 @@ __all__ = [
     "Puller",
     "StreamDepth",
     "Subscription",
+    "add_exports",
     "ask_all",
     "ask_once",
     "decode_advisory",
@@ -39,5 +47,7 @@ __all__ = [
     "measure_depth",
     "open_link",
     "provision",
+    "remove_export",
+    "remove_unused_exports",
     "unacknowledged",
 ]

@@ -22,6 +22,7 @@ class Delivery:
         "attempts",
         "data",
         "is_done",
+        "stored_at",
         "stream_sequence",
         "subject",
     )
@@ -35,6 +36,9 @@ class Delivery:
         self.data = data
         self.attempts = int(tokens[first]) or 1
         self.stream_sequence = int(tokens[first + 1])
+        self.stored_at = int(tokens[first + 3]) / _NS_PER_SECOND
+        """When the stream took it: seconds since the Unix epoch, by its clock."""
+
         self.is_done = False
         """Whether it was acknowledged, terminated or handed back."""
 

@@ -9,10 +9,11 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from robometrics.broker.link import Link
-from robometrics.broker.provisioning import STREAM, consumer_configs
+from robometrics.broker.provisioning import EXPORTS, STREAM, consumer_configs
 from robometrics.errors import RetryLaterError
 
 ANSWER_SECONDS = 2.0
+_NO_CONSUMER = 10014  # error code of the API
 
 
 class StreamDepth(msgspec.Struct, kw_only=True):
@@ -46,9 +47,14 @@ class DurableDepth(msgspec.Struct, kw_only=True):
     pulls: int
     """Consumers that wait for a message now; 0 while all are busy, or away."""
 
+    @property
+    def waiting(self) -> int:
+        """Return how many messages it has yet to acknowledge."""
+        return self.pending + self.ack_pending
+
 
 class Depth(msgspec.Struct, kw_only=True):
-    """The stream, and its durables by name."""
+    """The stream, and its durables by name; of exports those that are there."""
 
     stream: StreamDepth
     durables: dict[str, DurableDepth]
@@ -56,6 +62,7 @@ class Depth(msgspec.Struct, kw_only=True):
 
 class _ApiError(msgspec.Struct):
     description: str = ""
+    err_code: int = 0
 
 
 class _StreamConfig(msgspec.Struct):
@@ -96,19 +103,10 @@ async def measure_depth(
         RetryLaterError: It does not answer in time, or is not provisioned.
     """
     names = [str(config.durable_name) for config in consumer_configs()]
+    names += EXPORTS
     stream, found = await asyncio.gather(
         _ask(link, f"STREAM.INFO.{STREAM}", _StreamInfo, timeout_seconds),
-        asyncio.gather(
-            *(
-                _ask(
-                    link,
-                    f"CONSUMER.INFO.{STREAM}.{name}",
-                    _ConsumerInfo,
-                    timeout_seconds,
-                )
-                for name in names
-            )
-        ),
+        asyncio.gather(*(_ask_durable(link, name, timeout_seconds) for name in names)),
     )
     return Depth(
         stream=_stream_depth(stream),
@@ -120,11 +118,14 @@ async def measure_depth(
                 pulls=info.num_waiting,
             )
             for name, info in zip(names, found, strict=True)
+            if info is not None
         },
     )
 
 
 def _stream_depth(info: _StreamInfo) -> StreamDepth:
+    if info.error is not None:
+        raise RetryLaterError(f"STREAM.INFO.{STREAM}: {info.error.description}")
     if info.state is None or info.config is None:
         raise RetryLaterError(f"unreadable answer about stream {STREAM}")
     age_seconds = None
@@ -139,6 +140,19 @@ def _stream_depth(info: _StreamInfo) -> StreamDepth:
     )
 
 
+async def _ask_durable(
+    link: Link, name: str, timeout_seconds: float
+) -> _ConsumerInfo | None:
+    """Return how far a durable is; ``None`` if it is not there and need not be."""
+    verb = f"CONSUMER.INFO.{STREAM}.{name}"
+    info = await _ask(link, verb, _ConsumerInfo, timeout_seconds)
+    if info.error is None:
+        return info
+    if info.error.err_code == _NO_CONSUMER and name in EXPORTS:
+        return None
+    raise RetryLaterError(f"{verb}: {info.error.description}")
+
+
 async def _ask(
     link: Link, verb: str, kind: type[_Info], timeout_seconds: float
 ) -> _Info:
@@ -149,6 +163,4 @@ async def _ask(
         info = msgspec.json.decode(answer, type=kind)
     except msgspec.MsgspecError as exc:
         raise RetryLaterError(f"unreadable answer to {verb}: {exc}") from exc
-    if info.error is not None:
-        raise RetryLaterError(f"{verb}: {info.error.description}")
     return info

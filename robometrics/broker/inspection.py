@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from robometrics.broker.exports import export_config
 from robometrics.broker.link import Link
 from robometrics.broker.provisioning import (
     ADVISORIES,
@@ -25,7 +27,7 @@ _STREAM_KEYS = (
 )
 _DURABLE_KEYS = (
     *("filter_subjects", "ack_policy", "ack_wait"),
-    *("max_deliver", "max_ack_pending"),
+    *("max_deliver", "max_ack_pending", "inactive_threshold"),
 )
 
 
@@ -41,8 +43,22 @@ class BrokerState(msgspec.Struct, kw_only=True):
     """What is not as provisioning would make it."""
 
 
-async def inspect_broker(link: Link, *, max_bytes: int, replicas: int) -> BrokerState:
+async def inspect_broker(
+    link: Link,
+    *,
+    max_bytes: int,
+    replicas: int,
+    exports: Iterable[str] = (),
+    export_max_age_seconds: int = 0,
+) -> BrokerState:
     """Ask the broker; change nothing.
+
+    Args:
+        link: The broker.
+        max_bytes: As the stream should be.
+        replicas: As the stream should be.
+        exports: Durables of systems that should be exported to.
+        export_max_age_seconds: After which the broker should remove an unused one.
 
     Raises:
         RetryLaterError: It is away, or does not answer.
@@ -65,7 +81,13 @@ async def inspect_broker(link: Link, *, max_bytes: int, replicas: int) -> Broker
                 each.as_dict(),
                 _DURABLE_KEYS,
             )
-            for each in consumer_configs()
+            for each in [
+                *consumer_configs(),
+                *(
+                    export_config(name, max_age_seconds=export_max_age_seconds)
+                    for name in exports
+                ),
+            ]
         ),
         (
             f"CONSUMER.INFO.{ADVISORIES}.{advisories_consumer_config().durable_name}",

@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 STREAM = "ROBOMETRICS"
 ADVISORIES = "ROBOMETRICS_ADVISORIES"
 ADVISORIES_DURABLE = "abandoned"
+EXPORTS = ("export_otlp", "export_remote_write")
+"""Durables that are there only while something is exported, see ``exports``."""
+
 MAX_DELIVER = 100
 """A backstop: consumers set poison aside after twenty."""
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 EXIT_CODES = {"clean": 0, "unexplained": 1, "waiting": 3}
 CONNECT_SECONDS = 5.0
 POLL_SECONDS = 1.0
-SILENT_SECONDS = 15
-"""Who was not heard of for so long will not soon say that its outbox is empty."""
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -169,7 +167,10 @@ class _Pending:
             last_sequence,
             unacknowledged,
         )
-        from robometrics.store.auditing import last_word  # noqa: PLC0415
+        from robometrics.store.auditing import (  # noqa: PLC0415
+            SILENT_SECONDS,
+            last_word,
+        )
 
         held = 0
         if not self._is_sent:

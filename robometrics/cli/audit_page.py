@@ -103,6 +103,11 @@ def _summary(report: Report) -> Iterator[str]:
             f"beyond retention: samples from before {until} were deleted, as "
             "keep_raw_days or a [[retain]] rule says; hours without are not compared"
         )
+    if reported := sum(run.reported for run in report.runs):
+        yield (
+            f"{reported} batches were posted over HTTP: compared with the rollups, "
+            "but no worker says how many there should be"
+        )
     for run in report.runs:
         yield from _differences(run)
     for tally in report.missing_tallies:

@@ -16,8 +16,10 @@ from robometrics.cli import (
     dead_letters,
     discover,
     doctor,
+    export,
     processes,
     provision,
+    rebuild,
     report,
     run,
     services,
@@ -46,7 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     control.add_parsers(commands)
     discover.add_parser(commands)
     provision.add_parser(commands)
+    export.add_parser(commands)
     audit.add_parser(commands)
+    rebuild.add_parser(commands)
     dead_letters.add_parser(commands)
     doctor.add_parser(commands)
     services.add_parsers(commands)

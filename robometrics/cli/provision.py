@@ -40,7 +40,12 @@ def run(options: argparse.Namespace) -> int:
 async def _provision(settings: ServerSettings) -> None:
     import anyio  # noqa: PLC0415
 
-    from robometrics.broker import open_link, provision  # noqa: PLC0415
+    from robometrics.broker import (  # noqa: PLC0415
+        add_exports,
+        open_link,
+        provision,
+        remove_unused_exports,
+    )
     from robometrics.store import open_store  # noqa: PLC0415
 
     async with open_link(settings.nats_url, "provision") as link:
@@ -49,5 +54,11 @@ async def _provision(settings: ServerSettings) -> None:
         await provision(
             link, max_bytes=settings.stream_max_bytes, replicas=settings.replicas
         )
+        await add_exports(
+            link, settings.exports, max_age_seconds=settings.export_max_age_seconds
+        )
+        unused = await remove_unused_exports(link, settings.exports)
+        for durable, is_gone in unused.items():
+            print(f"{durable}: {'removed' if is_gone else 'kept, an exporter uses it'}")
     async with open_store(settings.mongo_url, settings.mongo_database) as store:
         await store.prepare()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 
 import anyio
 
-from robometrics.broker import Link, open_link, provision
+from robometrics.broker import Link, add_exports, open_link, provision
 from robometrics.errors import RetryLaterError
 from robometrics.service import wait_or_stop
 from robometrics.settings import ServerSettings
@@ -15,6 +16,9 @@ from robometrics.store import Store, open_store
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
+GARBAGE_OBJECTS = 100_000
+"""A batch is some dozen lists, and no cycle. Looking for cycles after each 700 of them
+would cost a consumer a third of its time."""
 
 
 async def server(settings: ServerSettings, stop: anyio.Event) -> None:
@@ -23,8 +27,11 @@ async def server(settings: ServerSettings, stop: anyio.Event) -> None:
     Raises:
         SettingsError: An option cannot work.
     """
+    gc.set_threshold(GARBAGE_OBJECTS)
     # Imported here: a consumer needs no Litestar, and the API no consumers.
     from robometrics.consumers.abandoned import Abandoned  # noqa: PLC0415
+    from robometrics.consumers.export.guard import Guard  # noqa: PLC0415
+    from robometrics.consumers.export.options import make_exporters  # noqa: PLC0415
     from robometrics.consumers.loop import ConsumerLoop  # noqa: PLC0415
     from robometrics.consumers.persist import persist  # noqa: PLC0415
     from robometrics.consumers.rollup import rollup  # noqa: PLC0415
@@ -50,6 +57,15 @@ async def server(settings: ServerSettings, stop: anyio.Event) -> None:
             jobs = jobs_of(store, settings.policy, compact_after_seconds=after_seconds)
             keeper = Housekeeper(store, jobs)
             tg.start_soon(keeper.run, stop)
+        exporters = []
+        if "export" in settings.roles:
+            exporters = make_exporters(settings, link, store)
+            consumers += exporters
+        guard = Guard(
+            link,
+            {each.name: each.counts for each in exporters},
+            max_age_seconds=settings.export_max_age_seconds,
+        )
         if "api" in settings.roles:
             from robometrics.api.app import make_app, serve  # noqa: PLC0415
 
@@ -58,6 +74,8 @@ async def server(settings: ServerSettings, stop: anyio.Event) -> None:
         await _prepare(settings, link, store, stop)
         for consumer in consumers:
             tg.start_soon(consumer.run, stop)
+        if consumers:
+            tg.start_soon(guard.run, stop)
         while not stop.is_set():
             session = link.sessions
             while link.sessions == session:
@@ -78,6 +96,11 @@ async def _prepare(
                 link,
                 max_bytes=settings.stream_max_bytes,
                 replicas=settings.replicas,
+            )
+            await add_exports(
+                link,
+                settings.exports,
+                max_age_seconds=settings.export_max_age_seconds,
             )
             await store.prepare()
         except RetryLaterError as exc:

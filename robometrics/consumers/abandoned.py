@@ -24,6 +24,8 @@ RETRY_SECONDS = 1.0
 class Abandoned:
     """One copy of it; any number share the advisories."""
 
+    optional = False
+
     def __init__(self, link: Link, store: Store) -> None:
         self.name = NAME
         self.problem = ""

@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 Absorb = Callable[[Intake], Awaitable[dict[Delivery, str]]]
 """Stores an intake; returns what the database will never take, with the reason."""
 
+LANES = 2
+"""Fetches under way at once: one is decoded while the other waits for the disk."""
+
 RETRY_SECONDS = 1.0
 FIRST_DELAY_SECONDS = 0.25
 LAST_DELAY_SECONDS = 5.0
@@ -31,6 +34,9 @@ REMIND_SECONDS = 10.0  # the durables wait 30 s for an acknowledgement
 
 class ConsumerLoop:
     """One copy of one consumer."""
+
+    optional = False
+    """Whether the server does its work without it."""
 
     def __init__(
         self,
@@ -41,6 +47,7 @@ class ConsumerLoop:
         *,
         fetch_batches: int,
         linger_seconds: float = 0.0,
+        lanes: int = LANES,
     ) -> None:
         self.name = name
         self.absorbed = 0
@@ -52,7 +59,8 @@ class ConsumerLoop:
         self.problem = ""
         """What the consumer waits for at the moment; empty while it works."""
 
-        self._puller = Puller(link, name)
+        self._pullers = [Puller(link, name) for _ in range(lanes)]
+        self._trying = anyio.Lock()
         self._store = store
         self._absorb = absorb
         self._fetch_batches = fetch_batches
@@ -60,19 +68,26 @@ class ConsumerLoop:
 
     async def run(self, stop: anyio.Event) -> None:
         """Consume until *stop*; what was fetched by then is finished."""
+        async with anyio.create_task_group() as tg:
+            for puller in self._pullers:
+                tg.start_soon(self._consume, puller, stop)
+
+    async def _consume(self, puller: Puller, stop: anyio.Event) -> None:
         while not stop.is_set():
             try:
-                deliveries = await self._fetch(stop)
+                deliveries = await self._fetch(puller, stop)
             except RetryLaterError as exc:
                 self._note(str(exc))
                 await wait_or_stop(stop, RETRY_SECONDS)
                 continue
             if deliveries:
-                await self._finish(deliveries, stop)
+                await self._finish(puller, deliveries, stop)
             else:
                 self._note("")
 
-    async def _finish(self, deliveries: Sequence[Delivery], stop: anyio.Event) -> None:
+    async def _finish(
+        self, puller: Puller, deliveries: Sequence[Delivery], stop: anyio.Event
+    ) -> None:
         """Take *deliveries* in, however long it takes; hand back the rest at *stop*.
 
         Nothing is handed back only because the database is away: how often a message
@@ -80,12 +95,12 @@ class ConsumerLoop:
         """
         suspects = [each for each in deliveries if is_suspect(each)]
         others = [each for each in deliveries if not is_suspect(each)]
-        quarantine = Quarantine(self._puller, self._store.trials, suspects)
+        quarantine = Quarantine(puller, self._store.trials, suspects)
         steps: list[Callable[[], Awaitable[None]]] = []
         if others:
             steps.append(partial(self._take_in, others))
         if suspects:
-            steps.append(partial(quarantine.take_in, self._take_in))
+            steps.append(partial(self._try_alone, quarantine))
         async with anyio.create_task_group() as tg:
             tg.start_soon(self._remind, deliveries)
             for step in steps:
@@ -93,6 +108,11 @@ class ConsumerLoop:
                     await _hand_back(deliveries)
                     break
             tg.cancel_scope.cancel()
+
+    async def _try_alone(self, quarantine: Quarantine) -> None:
+        """Try suspects while no other lane does: one that dies must be the only one."""
+        async with self._trying:
+            await quarantine.take_in(self._take_in)
 
     async def _keep_trying(
         self, step: Callable[[], Awaitable[None]], stop: anyio.Event
@@ -121,9 +141,9 @@ class ConsumerLoop:
                 for delivery in deliveries:
                     await delivery.in_progress()
 
-    async def _fetch(self, stop: anyio.Event) -> list[Delivery]:
+    async def _fetch(self, puller: Puller, stop: anyio.Event) -> list[Delivery]:
         """Fetch once; while lingering, gather more so that groups get larger."""
-        deliveries = await self._puller.fetch(self._fetch_batches)
+        deliveries = await puller.fetch(self._fetch_batches)
         until = anyio.current_time() + self._linger_seconds
         while (
             deliveries
@@ -132,7 +152,7 @@ class ConsumerLoop:
             and not stop.is_set()
         ):
             try:
-                deliveries += await self._puller.fetch(self._fetch_batches)
+                deliveries += await puller.fetch(self._fetch_batches)
             except RetryLaterError:
                 break  # what is here can be stored all the same
         return deliveries

@@ -15,9 +15,9 @@ def rollup(link: Link, store: Store, *, fetch_batches: int) -> ConsumerLoop:
     """Return the consumer that keeps count, sum, extremes and quantiles."""
 
     async def absorb(intake: Intake) -> dict[Delivery, str]:
-        if not intake.batches:
-            return {}
         refused = await store.rollups.fold(batch for _, batch in intake.batches)
+        if not refused:
+            return {}
         return {
             delivery: refused[group_key(batch)]
             for delivery, batch in intake.batches
@@ -31,4 +31,5 @@ def rollup(link: Link, store: Store, *, fetch_batches: int) -> ConsumerLoop:
         absorb,
         fetch_batches=fetch_batches,
         linger_seconds=LINGER_SECONDS,
+        lanes=1,  # two would share the slots of each run, and make twice the updates
     )

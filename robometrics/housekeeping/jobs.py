@@ -9,6 +9,8 @@ from robometrics.keeping import Policy
 from robometrics.store import Store
 
 _HOUR = 3_600
+SEAL_PAGES = 60
+"""Sealed in one step: an hour of one run."""
 
 
 class Step(NamedTuple):
@@ -43,7 +45,8 @@ def jobs_of(
     Args:
         store: The database.
         policy: How long things are kept.
-        compact_after_seconds: Age at which an hour that is over is compacted.
+        compact_after_seconds: Age at which an hour that is over is compacted, and its
+            windows are sealed.
     """
 
     async def compact(now: int) -> AsyncGenerator[Step, None]:
@@ -51,6 +54,14 @@ def jobs_of(
             due = done.hour + _HOUR + compact_after_seconds
             counts = {"batches": done.batches, "blocks": done.blocks}
             yield Step(counts | {DAMAGED: done.damaged}, now - due)
+
+    async def seal(now: int) -> AsyncGenerator[Step, None]:
+        # Pages of one hour are sealed together: so it has to be over.
+        before = (now - compact_after_seconds) // _HOUR * _HOUR
+        sealed = SEAL_PAGES
+        while sealed >= SEAL_PAGES:
+            sealed = await store.rollups.seal(before, SEAL_PAGES)
+            yield Step({"pages": sealed})
 
     async def delete(now: int) -> AsyncGenerator[Step, None]:
         async for done in store.retention.apply(policy, now):
@@ -60,6 +71,7 @@ def jobs_of(
 
     return (
         Job("compaction", 0, compact),
+        Job("sealing", 0, seal),
         Job("retention", 900, delete),
     )
 

@@ -8,14 +8,15 @@ network interface, one thread); the instance is escaped like a subject token.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-from robometrics.metrics import cgroup, gpu, host, process, worker
+from robometrics.metrics import cgroup, gpu, host, process, reported, worker
 from robometrics.metrics.kinds import Derived, Metric, counter, gauge
 
 KEY = r"^[a-z][a-z0-9_]{0,62}(:[A-Za-z0-9_=-]{1,100})?\Z"
 _KEY = re.compile(KEY)
 
-_PARTS = (process, cgroup, host, gpu, worker)
+_PARTS = (process, cgroup, host, gpu, worker, reported)
 
 METRICS: dict[str, Metric] = {
     metric.name: metric for part in _PARTS for metric in part.METRICS
@@ -35,6 +36,7 @@ def is_key(key: str) -> bool:
     return _KEY.fullmatch(key) is not None
 
 
+@lru_cache(maxsize=16_384)
 def describe(key: str) -> Metric:
     """Return the catalogue's entry for *key*.
 

@@ -95,32 +95,43 @@ _HEALTH = (
     gauge(
         "gpu_retired_pages_corrected_count",
         "count",
-        "Memory pages retired after corrected errors; every 60 s",
+        "Memory pages retired after corrected errors",
+        period_seconds=60,
     ),
     gauge(
         "gpu_retired_pages_uncorrected_count",
         "count",
-        "Memory pages retired after an uncorrected error; every 60 s",
+        "Memory pages retired after an uncorrected error",
+        period_seconds=60,
     ),
     gauge(
         "gpu_remapped_rows_corrected_count",
         "count",
-        "Memory rows remapped after corrected errors; every 60 s",
+        "Memory rows remapped after corrected errors",
+        period_seconds=60,
     ),
     gauge(
         "gpu_remapped_rows_uncorrected_count",
         "count",
-        "Memory rows remapped after uncorrected errors; every 60 s",
+        "Memory rows remapped after uncorrected errors",
+        period_seconds=60,
     ),
     gauge(
-        "gpu_remap_pending_flag", "flag", "1: a row waits for a GPU reset; every 60 s"
+        "gpu_remap_pending_flag",
+        "flag",
+        "1: a row waits for a GPU reset",
+        period_seconds=60,
     ),
-    gauge("gpu_remap_failed_flag", "flag", "1: remapping a row failed; every 60 s"),
+    gauge(
+        "gpu_remap_failed_flag", "flag", "1: remapping a row failed", period_seconds=60
+    ),
 )
 _MIG = (
-    gauge("gpu_mig_flag", "flag", "1: the GPU is cut up by MIG; every 10 s"),
-    gauge("gpu_mig_instance_count", "count", "MIG instances; every 10 s"),
-    gauge("gpu_sm_count", "count", "Multiprocessors of a MIG instance; every 10 s"),
+    gauge("gpu_mig_flag", "flag", "1: the GPU is cut up by MIG", period_seconds=10),
+    gauge("gpu_mig_instance_count", "count", "MIG instances", period_seconds=10),
+    gauge(
+        "gpu_sm_count", "count", "Multiprocessors of a MIG instance", period_seconds=10
+    ),
 )
 _IDLE = (counter("gpu_idle_time_ns", "nanoseconds", "Time an Intel GPU slept"),)
 

@@ -93,31 +93,43 @@ _TASKS = (
     gauge("process_count", "count", "Registered processes that are running"),
 )
 _FILESYSTEMS = (
-    gauge("filesystem_total_bytes", "bytes", "Size, by mount; every 10 s"),
-    gauge("filesystem_used_bytes", "bytes", "Used, by mount; every 10 s"),
-    gauge("filesystem_available_bytes", "bytes", "Free for users; every 10 s"),
-    gauge("filesystem_inodes_free_count", "count", "Files to be made; every 10 s"),
+    gauge("filesystem_total_bytes", "bytes", "Size, by mount", period_seconds=10),
+    gauge("filesystem_used_bytes", "bytes", "Used, by mount", period_seconds=10),
+    gauge("filesystem_available_bytes", "bytes", "Free for users", period_seconds=10),
+    gauge(
+        "filesystem_inodes_free_count", "count", "Files to be made", period_seconds=10
+    ),
 )
 _BOARD = (
-    gauge("temperature_celsius", "celsius", "Temperature, by sensor; every 5 s"),
-    gauge("fan_rpm", "revolutions per minute", "Speed, by fan; every 5 s"),
-    gauge("power_watts", "watts", "Power, by rail of the board; every 5 s"),
-    gauge("battery_percent", "percent", "Charge, by battery; every 5 s"),
-    gauge("battery_volts", "volts", "Voltage, by battery; every 5 s"),
+    gauge("temperature_celsius", "celsius", "Temperature, by sensor", period_seconds=5),
+    gauge("fan_rpm", "revolutions per minute", "Speed, by fan", period_seconds=5),
+    gauge("power_watts", "watts", "Power, by rail of the board", period_seconds=5),
+    gauge("battery_percent", "percent", "Charge, by battery", period_seconds=5),
+    gauge("battery_volts", "volts", "Voltage, by battery", period_seconds=5),
     gauge(
-        "battery_watts", "watts", "Power into a battery, negative: out of it; every 5 s"
+        "battery_watts",
+        "watts",
+        "Power into a battery, negative: out of it",
+        period_seconds=5,
     ),
-    gauge("external_power_flag", "flag", "1: plugged in; every 5 s"),
-    gauge("under_voltage_flag", "flag", "1: the board lacks voltage; every 5 s"),
-    gauge("cpu_throttled_flag", "flag", "1: firmware slows the cores; every 5 s"),
-    gauge("wifi_signal_dbm", "dBm", "Signal, by wireless interface; every 5 s"),
-    gauge("cpu_frequency_hertz", "hertz", "Clock, mean of cores; every 10 s"),
-    gauge("cpu_frequency_lowest_hertz", "hertz", "Of the slowest core; every 10 s"),
-    gauge("cpu_frequency_highest_hertz", "hertz", "Of the fastest core; every 10 s"),
+    gauge("external_power_flag", "flag", "1: plugged in", period_seconds=5),
+    gauge("under_voltage_flag", "flag", "1: the board lacks voltage", period_seconds=5),
+    gauge(
+        "cpu_throttled_flag", "flag", "1: firmware slows the cores", period_seconds=5
+    ),
+    gauge("wifi_signal_dbm", "dBm", "Signal, by wireless interface", period_seconds=5),
+    gauge("cpu_frequency_hertz", "hertz", "Clock, mean of cores", period_seconds=10),
+    gauge(
+        "cpu_frequency_lowest_hertz", "hertz", "Of the slowest core", period_seconds=10
+    ),
+    gauge(
+        "cpu_frequency_highest_hertz", "hertz", "Of the fastest core", period_seconds=10
+    ),
     gauge(
         "cpu_frequency_limit_percent",
         "percent",
-        "How fast cores may be clocked, of what they could; the lowest; every 10 s",
+        "How fast cores may be clocked, of what they could; the lowest",
+        period_seconds=10,
     ),
 )
 _CLOCK = (

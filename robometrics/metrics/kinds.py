@@ -21,6 +21,9 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     sketch: bool = False
     """Whether rollups keep quantiles of it (of its rate, for a counter)."""
 
+    period_seconds: int = 0
+    """How often it is read, whatever the interval; 0: with every sample."""
+
 
 class Derived(msgspec.Struct, frozen=True, kw_only=True):
     """One quantity readers compute: the rate of a counter, times ``scale``."""
@@ -42,9 +45,23 @@ def counter(name: str, unit: str, description: str, *, sketch: bool = False) -> 
     )
 
 
-def gauge(name: str, unit: str, description: str, *, sketch: bool = False) -> Metric:
+def gauge(
+    name: str,
+    unit: str,
+    description: str,
+    *,
+    sketch: bool = False,
+    period_seconds: int = 0,
+) -> Metric:
+    if period_seconds:
+        description = f"{description}; every {period_seconds} s"
     return Metric(
-        name=name, unit=unit, kind="gauge", description=description, sketch=sketch
+        name=name,
+        unit=unit,
+        kind="gauge",
+        description=description,
+        sketch=sketch,
+        period_seconds=period_seconds,
     )
 
 

@@ -62,11 +62,12 @@ METRICS = (
     gauge(
         "memory_pss_bytes",
         "bytes",
-        "Resident memory, of what n processes share the n-th part; twice a minute",
+        "Resident memory, of what n processes share the n-th part",
+        period_seconds=30,
     ),
-    gauge("memory_uss_bytes", "bytes", "Resident memory of its own; twice a minute"),
-    gauge("memory_swap_bytes", "bytes", "Memory in swap; twice a minute"),
-    gauge("open_file_count", "count", "Open file descriptors; every 10 s"),
+    gauge("memory_uss_bytes", "bytes", "Resident memory of its own", period_seconds=30),
+    gauge("memory_swap_bytes", "bytes", "Memory in swap", period_seconds=30),
+    gauge("open_file_count", "count", "Open file descriptors", period_seconds=10),
 )
 DERIVED = (
     percent_of(CPU_TIME, "cpu_percent", "CPU use; 100 is one core"),

@@ -9,7 +9,13 @@ from collections.abc import Callable
 from robometrics.errors import ProcessGoneError, SkipProcessError
 from robometrics.publisher.clock import Clock
 from robometrics.publisher.gaps import GapLog
-from robometrics.publisher.schedule import NEVER_NS, Grid, Schedule, next_tick_ns
+from robometrics.publisher.schedule import (
+    GRAINS,
+    NEVER_NS,
+    Grid,
+    Schedule,
+    next_tick_ns,
+)
 from robometrics.publisher.series import Value
 from robometrics.publisher.slots import Ended, Packer, Slot, add_final, ends_after
 from robometrics.publisher.surroundings import Surroundings
@@ -131,7 +137,8 @@ class Sampler(threading.Thread):
         self._late_ns = max(self._late_ns, late_ns)
         self._skip(due_ns, now_ns, interval_ns, len(grid.targets))
         grid.due_ns = next_tick_ns(now_ns, interval_ns)
-        self._read(grid.targets, is_last=grid.due_ns >= self._slot_end_ns())
+        grain_ns = interval_ns // GRAINS or 1
+        self._read(grid.targets, grain_ns, is_last=grid.due_ns >= self._slot_end_ns())
 
     def _slot_end_ns(self) -> int:
         return ((self._slot or 0) + 1) * NS_PER_SECOND
@@ -195,7 +202,7 @@ class Sampler(threading.Thread):
                 target.buffer.forget_previous()
         return ended
 
-    def _read(self, targets: list[Target], *, is_last: bool) -> None:
+    def _read(self, targets: list[Target], grain_ns: int, *, is_last: bool) -> None:
         """Read *targets* once; with the slot's last tick, also what changes slowly."""
         slot_ns = (self._slot or 0) * NS_PER_SECOND
         monotonic_ns = self._clock.monotonic_ns
@@ -213,7 +220,13 @@ class Sampler(threading.Thread):
                     self._miss(target, "overrun")
                     continue
                 target.latest = fast = target.reader.fast()
-                target.buffer.add_fast(offset_ns, *fast)
+                taken, grained_ns = (
+                    target.buffer.offset_ns,
+                    offset_ns - offset_ns % grain_ns,
+                )
+                if taken and grained_ns <= taken[-1]:  # so late that the next is here
+                    grained_ns = offset_ns
+                target.buffer.add_fast(grained_ns, *fast)
                 self.samples += 1
                 tree = target.tree  # another thread may close it just now
                 if tree is not None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from robometrics.publisher.watchlist import Target
 
+GRAINS = 1_000_000
+"""Times are kept to this part of an interval. What they belong to is read some hundred
+ns later, so finer digits are noise, and would be an eighth of the disk."""
+
 NEVER_NS = 2**63
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from robometrics.publisher.rounds import Reading
+from robometrics.publisher.schedule import GRAINS
 from robometrics.publisher.series import SlotBuffer, Value
 from robometrics.publisher.slots import Device, Ended
 from robometrics.schema import NS_PER_SECOND
@@ -100,4 +101,6 @@ class Surroundings:
 def _offset_ns(reading: Reading[object], ended: Ended) -> int:
     """Return when it was read, as ns in the slot; at its start if that was earlier."""
     at_ns = reading.boottime_ns + ended.anchor_ns
-    return max(0, at_ns - ended.slot * NS_PER_SECOND)
+    return max(
+        0, at_ns - at_ns % (NS_PER_SECOND // GRAINS) - ended.slot * NS_PER_SECOND
+    )

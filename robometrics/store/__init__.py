@@ -2,7 +2,8 @@
 
 ``keys`` names documents, ``columns`` packs values, ``batches`` and ``rollups`` hold
 the samples, ``tallies`` what workers say they took, ``fleet`` who was seen when,
-``gaps`` what is known to be missing, ``dead_letters`` what could not be read,
+``gaps`` what is known to be missing, ``inventory`` which metrics a series has,
+``dead_letters`` what could not be read,
 ``trials`` what may have ended whoever read it.
 ``auditing`` compares what was taken with what is here: it reads ``evidence`` hour by
 hour, ``audit`` compares, ``report`` sums up.
@@ -15,7 +16,17 @@ from robometrics.store.fleet import Fleet, GpuRow, HostRow, ProcessRow, RunRow
 from robometrics.store.gaps import Gap
 from robometrics.store.inspection import DatabaseState
 from robometrics.store.keys import Series, message_key
-from robometrics.store.rollups import RESOLUTIONS, Rollups, Window, group_key
+from robometrics.store.rollups import (
+    RESOLUTIONS,
+    MetricWindows,
+    Rollups,
+    RunWindows,
+    Sketches,
+    Window,
+    group_key,
+    merged_sketches,
+    quantiles,
+)
 from robometrics.store.trials import Trials
 
 __all__ = [
@@ -29,14 +40,19 @@ __all__ = [
     "GpuRow",
     "HostRow",
     "KeptLetter",
+    "MetricWindows",
     "ProcessRow",
     "Rollups",
     "RunRow",
+    "RunWindows",
     "Series",
+    "Sketches",
     "Store",
     "Trials",
     "Window",
     "group_key",
+    "merged_sketches",
     "message_key",
     "open_store",
+    "quantiles",
 ]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from robometrics.schema import TALLY_SLOTS_MAX, Tally
+from robometrics.schema import TALLY_SLOTS_MAX, Tally, is_reported
 from robometrics.store import slots
 from robometrics.store.gaps import Explanations
 from robometrics.store.rollups import RESOLUTIONS
@@ -125,6 +125,9 @@ class Account(msgspec.Struct, kw_only=True):
     untallied_recent: int = 0
     """Stored, in no tally yet."""
 
+    reported: int = 0
+    """Stored, posted over HTTP: no worker says what it took."""
+
     not_folded: dict[str, int] = {}
     """Stored, but not in the rollups, by resolution."""
 
@@ -146,7 +149,8 @@ class Account(msgspec.Struct, kw_only=True):
         """Add another hour of the same run."""
         for field in (
             *("taken", "taken_samples", "stored", "stored_samples", "missing"),
-            *("explained", "unequal", "doubled", "untallied", "untallied_recent"),
+            *("explained", "unequal", "doubled"),
+            *("untallied", "untallied_recent", "reported"),
         ):
             setattr(self, field, getattr(self, field) + getattr(other, field))
         for mine, theirs in (
@@ -204,6 +208,8 @@ def compare(
     missing = claim.taken & ~there
     recent = slots.span(recent_from, hour.end, base)
     untallied = there & audited & ~claim.taken
+    reported = untallied if is_reported(run.run) else 0
+    untallied &= ~reported
     account = Account(
         **run._asdict(),
         taken=claim.taken.bit_count(),
@@ -214,6 +220,7 @@ def compare(
         doubled=claim.doubled.bit_count(),
         untallied=(untallied & ~recent & ~spared).bit_count(),
         untallied_recent=(untallied & recent).bit_count(),
+        reported=reported.bit_count(),
     )
     for bits, samples in claim.rows:
         found = _samples(stored, bits & there, base)

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
 from robometrics.errors import NotFoundError
-from robometrics.schema import TALLY_SLOTS_MAX, Tally
+from robometrics.schema import TALLY_SLOTS_MAX, Tally, is_reported
 from robometrics.store import slots
 from robometrics.store.audit import (
     HOUR,
@@ -42,6 +42,8 @@ from robometrics.store.report import (
 from robometrics.store.rollups import RESOLUTIONS
 
 GAPS_MAX = 10_000
+SILENT_SECONDS = 15
+"""A worker that was not heard of for so long will not soon say more."""
 
 
 class LastWord(NamedTuple):
@@ -58,9 +60,15 @@ async def last_word(store: Store, host: str) -> LastWord | None:
     Raises:
         RetryLaterError: The database is away.
     """
-    batch = await store.batches.newest(Series(host, "host", ""))
+    series = Series(host, "host", "")
+    batch = await store.batches.newest(series)
     if batch is None:
         return None
+    if is_reported(batch.run):  # it knows of no outbox: a worker beside it may
+        start, stop = batch.slot - SILENT_SECONDS, batch.slot + 1
+        async for found in store.batches.read(series, start, stop):
+            if not is_reported(found.run):
+                batch = found
     return LastWord(batch.slot, newest(batch, "outbox_messages"))
 
 
@@ -106,6 +114,10 @@ class _Audit:
         self._given_up = slots.joined(explanations.given_up())
         self._accounts: dict[Run, Account] = {}
         self._present: list[tuple[int, int]] = []
+        self._is_posted_to = False
+        self._posted: dict[str, tuple[int, int]] = {}
+        """First and last slot of the host's runs that no worker took."""
+
         self._numbers: dict[str, list[tuple[int, int]]] = {}
         self._tallies = 0
         self._events = 0
@@ -167,7 +179,7 @@ class _Audit:
         by_resolution = {
             resolution: found
             for resolution, found in zip(RESOLUTIONS, rolled, strict=True)
-            if marks.before(resolution) <= hour.base
+            if marks.unknown_before(resolution) <= hour.base
         }
         ids = {run[2:] for run in claimed} | set(stored) | set().union(*rolled)
         # What the outbox gave up may have been the tally.
@@ -184,7 +196,7 @@ class _Audit:
             folded = {
                 resolution: found.get(run_id, Folded())
                 for resolution, found in by_resolution.items()
-                if marks.before(resolution, run.run) <= hour.base
+                if marks.unknown_before(resolution, run.run) <= hour.base
             }
             account, missing = compare(
                 run,
@@ -195,9 +207,10 @@ class _Audit:
                 recent_from=self._recent_from,
                 spared=spared,
             )
+            self._is_posted_to |= is_reported(run.run)
             if kind == "host":
                 there = kept.bits(hour.base) | claim.taken | claim.before
-                self._present += slots.ranges(there & hour.slots, hour.base)
+                self._see(run.run, list(slots.ranges(there & hour.slots, hour.base)))
             if account.says_something:
                 yield account, missing
 
@@ -217,6 +230,14 @@ class _Audit:
         self._beyond_until = max(self._beyond_until, min(hour.base + HOUR, hour.stop))
         if kind == "host":
             self._present.append((hour.start, hour.stop - 1))
+
+    def _see(self, run: str, found: list[tuple[int, int]]) -> None:
+        """Note the slots that there is a batch of the host for."""
+        if not is_reported(run):
+            self._present += found
+        elif found:
+            first, last = self._posted.get(run, found[0])
+            self._posted[run] = min(first, found[0][0]), max(last, found[-1][1])
 
     @staticmethod
     def _in(hour: Hour, found: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -268,11 +289,14 @@ class _Audit:
                 # Else its first ones may be older than what this database was given.
                 from_one=not (earlier or self._tallied_from) and start <= first_slot,
             )
+        # Who posts over HTTP may pause: only between a worker's own batches something
+        # must be there.
+        is_worker = not self._is_posted_to
         holes = timeline(
             self._present,
-            self._explanations.of_host(),
-            since=start if first_slot < start else None,
-            until=stop - 1 if last_slot >= stop else None,
+            [*self._explanations.of_host(), *self._posted.values()],
+            since=start if first_slot < start and is_worker else None,
+            until=stop - 1 if last_slot >= stop and is_worker else None,
         )
         note_holes(report, holes)
         return report

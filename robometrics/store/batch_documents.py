@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from bson.binary import Binary
 
+from robometrics import metrics
+from robometrics.errors import DiscardMessageError
 from robometrics.schema import AnyBatch, GpuBatch, ProcessBatch
-from robometrics.store import records
+from robometrics.store import records, unpacking
 from robometrics.store.driver import plain
-from robometrics.store.keys import document_id, run_digest, series_digest
+from robometrics.store.keys import document_id, run_digest, series_digest, time_of
 from robometrics.store.records import Record
 from robometrics.store.strips import Label, Strip
 
@@ -49,13 +52,18 @@ def _to_document(batch: AnyBatch, record: Record) -> dict[str, Any]:
         "name": batch.name,
         "run": batch.run,
         "generation": batch.generation,
-        "slot": datetime.fromtimestamp(batch.slot, timezone.utc),
+        "slot": _moment(batch.slot),
         "count": len(batch.offset_ns),
         "interval_ns": batch.interval_ns,
         "layout": record.layout,
         "data": record.data,
-        # For people who look with MongoDB's own tools.
-        "last": {key: values[-1] for key, values in batch.metrics.items()},
+        # For people who look with MongoDB's own tools. All metrics would be a third of
+        # the disk at one sample a second.
+        "last": {
+            key: values[-1]
+            for key, values in batch.metrics.items()
+            if _is_headline(key)
+        },
     }
     if isinstance(batch, ProcessBatch):
         document["pid"] = batch.pid
@@ -63,6 +71,16 @@ def _to_document(batch: AnyBatch, record: Record) -> dict[str, Any]:
         document["uuid"] = batch.uuid
         document["model"] = batch.model
     return document
+
+
+@lru_cache(maxsize=65_536)
+def _is_headline(key: str) -> bool:
+    return metrics.describe(key).sketch
+
+
+@lru_cache(maxsize=4_096)  # a fleet's batches are of the same few seconds
+def _moment(slot: int) -> datetime:
+    return datetime.fromtimestamp(slot, timezone.utc)
 
 
 def strips_of(
@@ -74,13 +92,17 @@ def strips_of(
         DiscardMessageError: Some document is damaged.
     """
     runs: dict[tuple[str, int], list[dict[str, Any]]] = {}
-    for document in documents:
-        runs.setdefault((document["run"], document["generation"]), []).append(document)
-    return [RunStrip(*run, _strip(mine, keys)) for run, mine in runs.items()]
+    try:
+        for document in documents:
+            run = document["run"], document["generation"]
+            runs.setdefault(run, []).append(document)
+        return [RunStrip(*run, _strip(mine, keys)) for run, mine in runs.items()]
+    except (LookupError, TypeError, ValueError, OverflowError) as exc:
+        raise DiscardMessageError(f"not the document of a batch: {exc!r}") from exc
 
 
 def _strip(documents: list[dict[str, Any]], keys: Collection[str] | None) -> Strip:
-    return records.unpack(
+    return unpacking.unpack(
         [Record(document["layout"], document["data"]) for document in documents],
         np.array([slot_of(document) for document in documents], np.int64),
         np.array([plain(document["interval_ns"]) for document in documents], np.int64),
@@ -97,5 +119,20 @@ def _strip(documents: list[dict[str, Any]], keys: Collection[str] | None) -> Str
 
 
 def slot_of(document: dict[str, Any]) -> int:
-    moment: datetime = document["slot"]
-    return round(moment.timestamp())
+    """Return the slot of a batch; ``slot`` in its document is for people."""
+    return time_of(document["_id"])
+
+
+def check_identity(document: dict[str, Any]) -> None:
+    """Check that *document* is about what its id says.
+
+    Raises:
+        DiscardMessageError: It is damaged.
+    """
+    try:
+        series = series_digest(document["host"], document["kind"], document["name"])
+        run = run_digest(document["run"], document["generation"])
+    except (KeyError, TypeError, AttributeError) as exc:
+        raise DiscardMessageError(f"not the document of a batch: {exc!r}") from exc
+    if document["_id"] != bytes(document_id(series, slot_of(document), run)):
+        raise DiscardMessageError("the id of another series or run")

@@ -27,7 +27,14 @@ from robometrics.store.batch_documents import (
 )
 from robometrics.store.driver import Database
 from robometrics.store.failures import sort_failures, translated
-from robometrics.store.keys import SLOT_STOP, Series, id_range, series_digest
+from robometrics.store.keys import (
+    SLOT_STOP,
+    Series,
+    id_range,
+    series_digest,
+    time_of,
+)
+from robometrics.store.scanning import oldest
 from robometrics.store.strips import Strip, joined
 
 COLLECTION = "batches"
@@ -37,6 +44,9 @@ BLOCK_INDEX = ("host", "kind", "name", "start", "bytes", "samples")
 
 INDEXES = ((BLOCKS, [(field, ASCENDING) for field in BLOCK_INDEX]),)
 HOUR = 3_600
+_SUMMARY = {"summary": 0}
+"""The projection of what programs do not read of blocks."""
+
 _ASSEMBLED = 200
 """Batches made at once on the event loop."""
 
@@ -57,17 +67,17 @@ class Batches:
         Raises:
             RetryLaterError: Some may not be stored; insert them all again.
         """
-        documents = to_documents(batches)
-        if not documents:
-            return {}
         try:
-            with translated():
-                try:
-                    await self._fresh.insert_many(documents, ordered=False)
-                except BulkWriteError as exc:
-                    return sort_failures(exc).refused
+            documents = to_documents(batches)
         except OverflowError as exc:  # bounded by the schema; a bug if it happens
             raise DiscardMessageError(str(exc)) from exc
+        if not documents:
+            return {}
+        with translated():
+            try:
+                await self._fresh.insert_many(documents, ordered=False)
+            except BulkWriteError as exc:
+                return sort_failures(exc).refused
         return {}
 
     async def read(
@@ -76,6 +86,7 @@ class Batches:
         """Yield the batches of one series with ``start <= slot < stop``, by slot.
 
         Raises:
+            DiscardMessageError: Some document is damaged.
             RetryLaterError: The database is away.
         """
         async for hour in self.strips(series, start, stop):
@@ -102,6 +113,7 @@ class Batches:
             keys: The metrics to read; all if not given.
 
         Raises:
+            DiscardMessageError: Some document is damaged.
             RetryLaterError: The database is away.
         """
         digest = series_digest(*series)
@@ -117,24 +129,37 @@ class Batches:
                 at = await self._next_slot(digest, end, stop)
 
     async def newest(self, series: Series) -> AnyBatch | None:
-        """Return the batch of the latest slot, ``None`` if there is none."""
-        wanted = {"_id": id_range(series_digest(*series), 0, SLOT_STOP)}
+        """Return the batch of the latest slot, ``None`` if there is none.
+
+        Raises:
+            DiscardMessageError: It is damaged.
+            RetryLaterError: The database is away.
+        """
+        digest = series_digest(*series)
+        wanted = {"_id": id_range(digest, 0, SLOT_STOP)}
         found: list[AnyBatch] = []
         with translated():
-            for collection in (self._fresh, self._blocks):
-                cursor = collection.find(wanted).sort("_id", DESCENDING).limit(1)
-                for document in await cursor.to_list(1):
-                    strip = document_strip(document)
-                    last = strip.take(np.array([len(strip) - 1]))
-                    run = document["run"], document["generation"]
-                    found += batches_of(last, series, *run)
+            fresh = self._fresh.find(wanted, HIDDEN).sort("_id", DESCENDING)
+            documents = await fresh.limit(1).to_list(1)
+            blocks_last = self._blocks.find(wanted, {"_id": 1}).sort("_id", DESCENDING)
+            for block in await blocks_last.limit(1).to_list(1):
+                # Of several runs in its hour another one may have gone on for longer.
+                hour = time_of(block["_id"]) // HOUR * HOUR
+                wanted = {"_id": id_range(digest, hour, SLOT_STOP)}
+                kept = self._blocks.find(wanted, _SUMMARY).sort("last", DESCENDING)
+                documents += await kept.limit(1).to_list(1)
+        for document in documents:
+            strip = document_strip(document)
+            last = strip.take(np.array([len(strip) - 1]))
+            run = document["run"], document["generation"]
+            found += batches_of(last, series, *run)
         return max(found, key=lambda batch: batch.slot, default=None)
 
     async def _documents(
         self, digest: bytes, start: int, stop: int, keys: Collection[str] | None
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Return the fresh batches and the blocks of a part of one hour."""
-        fields: dict[str, int] = {"summary": 0}
+        fields = _SUMMARY
         if keys is not None:
             wanted = ("run", "generation", *blocks.FIELDS)
             fields = dict.fromkeys(wanted, 1) | {f"metrics.{key}": 1 for key in keys}
@@ -148,12 +173,11 @@ class Batches:
     async def _next_slot(self, digest: bytes, start: int, stop: int) -> int:
         """Return where the next batch may be; *stop* if there is none before that."""
         found = stop
-        for collection, field in ((self._fresh, "slot"), (self._blocks, "start")):
+        for collection in (self._fresh, self._blocks):
             wanted = {"_id": id_range(digest, start, stop)}
-            with translated():
-                cursor = collection.find(wanted, {field: 1}).sort("_id", ASCENDING)
-                for document in await cursor.limit(1).to_list(1):
-                    found = min(found, round(document[field].timestamp()))
+            document = await oldest(collection, wanted, {"_id": 1})
+            if document is not None:
+                found = min(found, time_of(document["_id"]))
         return found
 
 

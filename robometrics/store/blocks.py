@@ -6,7 +6,8 @@ not stored: the counters before a batch are mostly those at the end of the batch
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any, cast
 
@@ -14,10 +15,18 @@ import msgspec
 import numpy as np
 
 from robometrics.errors import DiscardMessageError
-from robometrics.schema import NS_PER_SECOND
+from robometrics.schema import SAMPLES_PER_BATCH_MAX
 from robometrics.store import numbers
+from robometrics.store.expected import (
+    expected_before,
+    expected_before_ns,
+    grid_ns,
+)
+from robometrics.store.keys import SLOT_STOP
 from robometrics.store.strips import (
-    Bools,
+    ABSENT,
+    EACH,
+    SINGLE,
     Column,
     Ints,
     Label,
@@ -74,13 +83,13 @@ _values_decoder = msgspec.msgpack.Decoder(_Values)
 def pack(strip: Strip) -> dict[str, Any]:
     """Return the fields of the document that holds *strip*, but for whose it is."""
     counts, interval_ns = strip.counts, strip.interval_ns
-    before_ns = _expected_before_ns(strip.slots, strip.offset_ns, counts)
+    before_ns = expected_before_ns(strip.slots, strip.offset_ns, counts)
     odd = np.flatnonzero(strip.before_ns != before_ns)
     rows = _Rows(
         slots=numbers.pack(strip.slots),
         counts=numbers.pack(counts),
         interval_ns=numbers.pack(interval_ns),
-        lateness_ns=numbers.pack(strip.offset_ns - _grid_ns(counts, interval_ns)),
+        lateness_ns=numbers.pack(strip.offset_ns - grid_ns(counts, interval_ns)),
         odd_rows=numbers.pack(odd),
         odd_before_ns=numbers.pack(strip.before_ns[odd]),
         label_of=numbers.pack(strip.label_of),
@@ -114,47 +123,85 @@ def unpack(document: dict[str, Any], keys: Collection[str] | None = None) -> Str
     Raises:
         DiscardMessageError: It is not such a document, or of a later version.
     """
-    try:
+    with _told_as_discard():
         return _unpack(document, keys)
-    except (KeyError, ValueError, IndexError, TypeError, msgspec.MsgspecError) as exc:
-        raise DiscardMessageError(f"not a block: {exc!r}") from exc
 
 
 def read_counts(document: dict[str, Any]) -> dict[int, int]:
-    """Return the number of samples in each slot of the batches in *document*."""
-    rows = _rows_decoder.decode(document["rows"])
-    slots, counts = numbers.unpack(rows.slots), numbers.unpack(rows.counts)
-    return dict(zip(slots.tolist(), counts.tolist(), strict=True))
+    """Return the number of samples in each slot of the batches in *document*.
+
+    Raises:
+        DiscardMessageError: It is not such a document, or of a later version.
+    """
+    with _told_as_discard():
+        slots, counts = _read_slots(_read_rows(document))
+        return dict(zip(slots.tolist(), counts.tolist(), strict=True))
+
+
+@contextmanager
+def _told_as_discard() -> Iterator[None]:
+    try:
+        yield
+    except (
+        *(LookupError, TypeError, ValueError, AttributeError, OverflowError),
+        msgspec.MsgspecError,
+    ) as exc:
+        raise DiscardMessageError(f"not a block: {exc!r}") from exc
+
+
+def _read_rows(document: dict[str, Any]) -> _Rows:
+    if document["version"] != VERSION:
+        raise ValueError(f"version {document['version']}; known is {VERSION}")
+    return _rows_decoder.decode(document["rows"])
+
+
+def _read_slots(rows: _Rows) -> tuple[Ints, Ints]:
+    """Return slots and counts."""
+    slots, counts = _ints(rows.slots), _ints(rows.counts)
+    if len(slots) != len(counts) or not len(slots) or (np.diff(slots) <= 0).any():
+        raise ValueError("not batches by slot")
+    if slots[0] < 0 or slots[-1] >= SLOT_STOP:
+        raise ValueError("slots of no time")
+    if counts.min() < 1 or counts.max() > SAMPLES_PER_BATCH_MAX:
+        raise ValueError("batches of no size")
+    return slots, counts
 
 
 def _unpack(document: dict[str, Any], keys: Collection[str] | None) -> Strip:
-    if document["version"] != VERSION:
-        raise ValueError(f"version {document['version']}; known is {VERSION}")
-    rows = _rows_decoder.decode(document["rows"])
-    slots, counts = _ints(rows.slots), _ints(rows.counts)
-    interval_ns = _ints(rows.interval_ns)
-    offset_ns = _ints(rows.lateness_ns) + _grid_ns(counts, interval_ns)
-    before_ns = _expected_before_ns(slots, offset_ns, counts)
-    before_ns[_ints(rows.odd_rows)] = _ints(rows.odd_before_ns)
+    rows = _read_rows(document)
+    slots, counts = _read_slots(rows)
+    interval_ns, lateness_ns = _ints(rows.interval_ns), _ints(rows.lateness_ns)
+    label_of = _ints(rows.label_of)
+    labels = tuple(Label(**label) for label in document["labels"])
+    if not len(slots) == len(interval_ns) == len(label_of):
+        raise ValueError("rows of several lengths")
+    if counts.sum() != len(lateness_ns):
+        raise ValueError("not as many samples as they are said to be")
+    if label_of.min() < 0 or label_of.max() >= len(labels):
+        raise ValueError("no such label")
+    offset_ns = lateness_ns + grid_ns(counts, interval_ns)
+    before_ns = expected_before_ns(slots, offset_ns, counts)
+    _amend(before_ns, _ints(rows.odd_rows), _ints(rows.odd_before_ns))
     strip = Strip(
         slots=slots,
         counts=counts,
         interval_ns=interval_ns,
         offset_ns=offset_ns,
         before_ns=before_ns,
-        label_of=_ints(rows.label_of),
-        labels=tuple(Label(**label) for label in document["labels"]),
+        label_of=label_of,
+        labels=labels,
         columns={},
     )
-    for key, data in document["metrics"].items():
-        if keys is None or key in keys:
-            strip.columns[key] = _unpack_column(strip, _values_decoder.decode(data))
+    for key in document["metrics"] if keys is None else keys:
+        if key in document["metrics"]:
+            packed = _values_decoder.decode(document["metrics"][key])
+            strip.columns[key] = _unpack_column(strip, packed)
     return strip
 
 
 def _pack_column(strip: Strip, column: Column) -> _Values:
     is_chained = bool(column.chained.any())
-    before, chained = _expected_before(strip, column, is_chained=is_chained)
+    before, chained = expected_before(strip, column, is_chained=is_chained)
     odd = np.flatnonzero(
         (chained != column.chained) | (column.chained & (before != column.before))
     )
@@ -171,62 +218,40 @@ def _pack_column(strip: Strip, column: Column) -> _Values:
 
 
 def _unpack_column(strip: Strip, packed: _Values) -> Column:
-    forms = _ints(packed.forms).astype(np.uint8)
+    forms = _ints(packed.forms)
     some = numbers.unpack(packed.values)
+    if len(forms) != len(strip) or not np.isin(forms, (ABSENT, SINGLE, EACH)).all():
+        raise ValueError("not a form for each batch")
     column = Column(
-        forms=forms,
+        forms=forms.astype(np.uint8),
         values=some,
         present=np.ones(len(some), np.bool_),
         before=np.zeros(len(forms), np.int64),
         chained=np.zeros(len(forms), np.bool_),
     )
+    count = int(column.lengths(strip.counts).sum())
     if packed.present:
-        count = int(column.lengths(strip.counts).sum())
+        if len(packed.present) != -(-count // 8):
+            raise ValueError("not a bit for each value")
         bits = np.unpackbits(np.frombuffer(packed.present, np.uint8), count=count)
         column.present = bits.astype(np.bool_)
         column.values = cast("Numbers", np.zeros(count, some.dtype))
-        column.values[column.present] = some
-    column.before, column.chained = _expected_before(
+        _amend(column.values, np.flatnonzero(column.present), some)
+    if len(column.values) != count:
+        raise ValueError("not as many values as there should be")
+    column.before, column.chained = expected_before(
         strip, column, is_chained=packed.is_chained
     )
     odd = _ints(packed.odd_rows)
-    column.before[odd] = _ints(packed.odd_before)
-    column.chained[odd] = _ints(packed.odd_chained).astype(np.bool_)
+    _amend(column.before, odd, _ints(packed.odd_before))
+    _amend(column.chained, odd, _ints(packed.odd_chained))
     return column
 
 
-def _expected_before_ns(slots: Ints, offset_ns: Ints, counts: Ints) -> Ints:
-    """Return the offset of the last sample of the batch before each batch."""
-    last_ns = slots * NS_PER_SECOND + offset_ns[np.cumsum(counts) - 1]
-    expected = np.zeros(len(slots), np.int64)
-    expected[1:] = last_ns[:-1] - slots[1:] * NS_PER_SECOND
-    return expected
-
-
-def _expected_before(
-    strip: Strip, column: Column, *, is_chained: bool
-) -> tuple[Ints, Bools]:
-    """Return the counter at the end of the batch before, and where there is one."""
-    before = np.zeros(len(strip), np.int64)
-    chained = np.zeros(len(strip), np.bool_)
-    if not is_chained or column.values.dtype != np.int64 or not len(column.values):
-        return before, chained
-    lengths = column.lengths(strip.counts)
-    ends = np.maximum(np.cumsum(lengths) - 1, 0)
-    follows = strip.before_ns == _expected_before_ns(
-        strip.slots, strip.offset_ns, strip.counts
-    )
-    told = (lengths > 0) & column.present[ends]
-    chained[1:] = told[:-1] & follows[1:]
-    before[1:] = np.where(chained[1:], column.values[ends[:-1]], 0)
-    return before, chained
-
-
-def _grid_ns(counts: Ints, interval_ns: Ints) -> Ints:
-    """Return when samples are due that are an interval apart, in their slots."""
-    starts = np.cumsum(counts) - counts
-    index = np.arange(int(counts.sum())) - np.repeat(starts, counts)
-    return index * np.repeat(interval_ns, counts)
+def _amend(numbers: Any, rows: Ints, others: Numbers) -> None:
+    if len(rows) != len(others) or (len(rows) and rows.min() < 0):
+        raise ValueError("not one number for each row")
+    numbers[rows] = others
 
 
 def _ints(data: bytes) -> Ints:

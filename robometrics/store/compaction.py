@@ -10,18 +10,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+import random
+from collections.abc import AsyncIterator
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 import msgspec
-import numpy as np
 from bson import encode
+from bson.binary import Binary
+from pymongo import ReadPreference
 from pymongo.errors import DuplicateKeyError
+from pymongo.read_concern import ReadConcern
 
 from robometrics.errors import DiscardMessageError, RetryLaterError
 from robometrics.store import blocks
-from robometrics.store.batch_documents import HIDDEN, RunStrip, slot_of, strips_of
+from robometrics.store.batch_documents import (
+    HIDDEN,
+    RunStrip,
+    check_identity,
+    slot_of,
+    strips_of,
+)
 from robometrics.store.batches import BLOCKS, COLLECTION, HOUR
 from robometrics.store.driver import Database
 from robometrics.store.failures import translated
@@ -33,17 +42,16 @@ from robometrics.store.keys import (
     series_digest,
     series_of,
 )
+from robometrics.store.layouts import keys_of
+from robometrics.store.merging import BLOCK_CELLS_MAX, Block, Piece, merged
 from robometrics.store.scanning import oldest, oldest_of_each
-from robometrics.store.strips import Strip, joined
 
 log = logging.getLogger(__name__)
 
-BLOCK_SAMPLES_MAX = 200_000
-"""A run with more in an hour gets several blocks: documents have 16 MB at most."""
-
 _READ_SAMPLES = 100_000
 _CONFLICTS_MAX = 50
-_SLOT = {"slot": 1}
+_CONFLICT_SECONDS = 0.05
+_ID = {"_id": 1}
 
 
 class Compacted(msgspec.Struct):
@@ -62,22 +70,27 @@ class Compacted(msgspec.Struct):
     """Which it was, by its first slot."""
 
 
-class _Target(NamedTuple):
-    """A block that is there already, or is to be."""
+class _Found(NamedTuple):
+    """Batches of one run."""
 
-    start: int
-    revision: int
-    """0: it is not there."""
-
-    strip: Strip | None
+    series: Series
+    run: RunStrip
+    ids: list[Binary]
 
 
 class Compactor:
     """Moves batches of one database into blocks."""
 
     def __init__(self, database: Database) -> None:
-        self._fresh = database[COLLECTION]
-        self._blocks = database[BLOCKS]
+        self._fresh = database.get_collection(
+            COLLECTION, read_preference=ReadPreference.PRIMARY
+        )
+        # What a block was seen to hold is deleted elsewhere: it must not roll back.
+        self._blocks = database.get_collection(
+            BLOCKS,
+            read_preference=ReadPreference.PRIMARY,
+            read_concern=ReadConcern("majority"),
+        )
 
     async def compact(self, before: int) -> AsyncIterator[Compacted]:
         """Compact each hour that ended by slot *before*; yield after each.
@@ -85,21 +98,21 @@ class Compactor:
         Raises:
             RetryLaterError: The database is away, or others always were faster.
         """
-        async for first in oldest_of_each(self._fresh, _SLOT):
+        async for first in oldest_of_each(self._fresh, _ID):
             digest = series_of(first["_id"])
             document: dict[str, Any] | None = first
             while document is not None:
-                hour = slot_of(document) - slot_of(document) % HOUR
+                hour = slot_of(document) // HOUR * HOUR
                 if hour + HOUR > before:
                     break
                 yield await self.compact_hour(digest, hour)
                 wanted = {"_id": id_range(digest, hour + HOUR, before)}
-                document = await oldest(self._fresh, wanted, _SLOT)
+                document = await oldest(self._fresh, wanted, _ID)
 
     async def oldest_slot(self, series_max: int) -> int | None:
         """Return the oldest batch not in a block, of the first so many series."""
         found = None
-        async for first in oldest_of_each(self._fresh, _SLOT):
+        async for first in oldest_of_each(self._fresh, _ID):
             slot = slot_of(first)
             found = slot if found is None else min(found, slot)
             series_max -= 1
@@ -115,27 +128,20 @@ class Compactor:
         """
         done = Compacted(hour=hour)
         async for documents in self._portions(digest, hour):
-            readable, strips = await asyncio.to_thread(_readable, documents)
-            done.damaged += len(documents) - len(readable)
-            if not readable:
-                continue
-            about = readable[0]
-            series = Series(about["host"], about["kind"], about["name"])
-            try:
-                for found in strips:
-                    done.blocks += await self._keep(series, hour, found)
-            except DiscardMessageError as exc:
-                # Its batches wait beside it, where they can be read.
-                log.warning("a block of %s at %d is damaged: %s", series, hour, exc)
-                done.damaged += 1
-                continue
-            ids = [document["_id"] for document in readable]
-            # Each of them is in a block now. One that comes again is a repeat. Without
-            # bounds MongoDB 6 looks for many ids in the whole collection.
-            these = {"$in": ids, "$gte": ids[0], "$lte": ids[-1]}
-            with translated():
-                await self._fresh.delete_many({"_id": these})
-            done.batches += len(readable)
+            runs, damaged = await asyncio.to_thread(_readable, documents)
+            done.damaged += damaged
+            for found in runs:
+                try:
+                    done.blocks += await self._keep(hour, found)
+                except DiscardMessageError:
+                    done.damaged += 1
+                    continue
+                # They are in blocks now. One that comes again is a repeat. MongoDB 6
+                # looks for many ids in the whole collection, if it is not bounded.
+                bounds = {"$gte": found.ids[0], "$lte": found.ids[-1]}
+                with translated():
+                    await self._fresh.delete_many({"_id": {"$in": found.ids, **bounds}})
+                done.batches += len(found.ids)
         return done
 
     async def _portions(
@@ -144,92 +150,79 @@ class Compactor:
         """Yield the batches of an hour by slot, a bounded number at a time."""
         wanted = {"_id": id_range(digest, hour, hour + HOUR)}
         portion: list[dict[str, Any]] = []
+        keys: set[str] = set()
         samples = 0
         with translated():
             async for document in self._fresh.find(wanted, HIDDEN).sort("_id"):
                 portion.append(document)
-                samples += document["count"]
-                if samples >= _READ_SAMPLES:
+                samples += _samples(document)
+                keys |= _keys(document)
+                if samples >= _READ_SAMPLES or (
+                    len(portion) * len(keys) >= BLOCK_CELLS_MAX
+                ):
                     yield portion
-                    portion, samples = [], 0
+                    portion, keys, samples = [], set(), 0
         if portion:
             yield portion
 
-    async def _keep(self, series: Series, hour: int, found: RunStrip) -> int:
-        """Have blocks hold all batches of *found*; return how many were written."""
-        for _ in range(_CONFLICTS_MAX):
-            targets = await self._targets(series, hour, found)
-            try:
-                return await self._merge(series, targets, found)
-            except _Conflict:
-                continue
-        raise RetryLaterError(f"MongoDB: {series}: a block changes all the time")
+    async def _keep(self, hour: int, found: _Found) -> int:
+        """Have blocks hold all batches of *found*; return how many were written.
 
-    async def _targets(
-        self, series: Series, hour: int, found: RunStrip
-    ) -> list[_Target]:
-        """Return the blocks of a run in an hour, by start; the first begins with it."""
+        Raises:
+            DiscardMessageError: One of the blocks there are is damaged.
+            RetryLaterError: The database is away, or others always were faster.
+        """
+        for _ in range(_CONFLICTS_MAX):
+            known = await self._known(hour, found)
+            pieces = await asyncio.to_thread(merged, hour, known, found.run.strip)
+            try:
+                for piece in pieces:
+                    await self._write(found, piece)
+            except _Conflict:
+                await asyncio.sleep(random.uniform(0, _CONFLICT_SECONDS))  # noqa: S311
+            else:
+                return len(pieces)
+        raise RetryLaterError(f"MongoDB: {found.series}: a block changes all the time")
+
+    async def _known(self, hour: int, found: _Found) -> list[Block]:
+        """Return the blocks of a run in an hour, by start."""
         wanted = {
-            "_id": id_range(series_digest(*series), hour, hour + HOUR),
-            "run": found.run,
-            "generation": found.generation,
+            "_id": id_range(series_digest(*found.series), hour, hour + HOUR),
+            "run": found.run.run,
+            "generation": found.run.generation,
         }
         with translated():
-            documents = await self._blocks.find(wanted).sort("_id").to_list(None)
-        targets = await asyncio.to_thread(
-            lambda: [
-                _Target(
-                    round(document["start"].timestamp()),
-                    document["revision"],
-                    blocks.unpack(document),
-                )
-                for document in documents
-            ]
-        )
-        if not targets or targets[0].start > hour:
-            targets.insert(0, _Target(hour, 0, None))
-        return targets
+            blocks_there = self._blocks.find(wanted, {"summary": 0}).sort("_id")
+            documents = await blocks_there.to_list(None)
+        return await asyncio.to_thread(lambda: [*map(_block, documents)])
 
-    async def _merge(
-        self, series: Series, targets: Sequence[_Target], found: RunStrip
-    ) -> int:
-        written = 0
-        stops = [target.start for target in targets[1:]] + [targets[0].start + HOUR]
-        for target, stop in zip(targets, stops, strict=True):
-            mine = found.strip.between(target.start, stop)
-            pieces = await asyncio.to_thread(_pieces, target, mine)
-            # The last one first: until the block they come from has been cut, what
-            # they hold is there twice.
-            for start, revision, strip in reversed(pieces):
-                await self._write(series, found, start, revision, strip)
-                written += 1
-        return written
-
-    async def _write(
-        self, series: Series, run: RunStrip, start: int, revision: int, strip: Strip
-    ) -> None:
-        """Write one block if it still is at *revision*.
+    async def _write(self, found: _Found, piece: Piece) -> None:
+        """Write one block if it still is at its revision.
 
         Raises:
             _Conflict: It is not.
+            RetryLaterError: It may not be stored.
         """
+        run = found.run
         identifier = document_id(
-            series_digest(*series), start, run_digest(run.run, run.generation)
+            series_digest(*found.series),
+            piece.start,
+            run_digest(run.run, run.generation),
         )
         document = {
             "_id": identifier,
-            **series._asdict(),
+            **found.series._asdict(),
             "run": run.run,
             "generation": run.generation,
-            "start": datetime.fromtimestamp(start, timezone.utc),
-            "revision": revision + 1,
-            **await asyncio.to_thread(blocks.pack, strip),
+            "start": datetime.fromtimestamp(piece.start, timezone.utc),
+            "revision": piece.revision + 1,
+            **piece.fields,
             "bytes": 0,
         }
         document["bytes"] = len(encode(document))
         with translated():
-            if revision:
-                known = {"_id": identifier, "revision": revision}
+            if piece.revision:
+                known = {"_id": identifier, "revision": piece.revision}
                 result = await self._blocks.replace_one(known, document)
                 if not result.matched_count:
                     raise _Conflict
@@ -244,46 +237,67 @@ class _Conflict(Exception):  # noqa: N818  it never leaves this module
     """Another compactor was faster."""
 
 
-def _readable(
+def _samples(document: dict[str, Any]) -> int:
+    """Return how many samples are in the document of a batch, damaged or not."""
+    count = document.get("count")
+    return max(1, count) if isinstance(count, int) else 1
+
+
+def _keys(document: dict[str, Any]) -> set[str]:
+    """Return the metrics in the document of a batch, damaged or not."""
+    layout = document.get("layout")
+    return keys_of(layout) if isinstance(layout, str) else set()
+
+
+def _readable(documents: list[dict[str, Any]]) -> tuple[list[_Found], int]:
+    """Return the batches in *documents* by run, and how many are damaged."""
+    runs: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    damaged = 0
+    for document in documents:
+        try:
+            check_identity(document)
+            runs.setdefault((document["run"], document["generation"]), [])
+        except DiscardMessageError as exc:
+            log.warning("batch %s is damaged: %s", document["_id"].hex(), exc)
+            damaged += 1
+        else:
+            runs[document["run"], document["generation"]].append(document)
+    found = []
+    for mine in runs.values():
+        good, strip = _strip(mine)
+        damaged += len(mine) - len(good)
+        if strip is not None:
+            series = Series(good[0]["host"], good[0]["kind"], good[0]["name"])
+            found.append(_Found(series, strip, [each["_id"] for each in good]))
+    return found, damaged
+
+
+def _strip(
     documents: list[dict[str, Any]],
-) -> tuple[list[dict[str, Any]], list[RunStrip]]:
-    """Return those of *documents* that are not damaged, and their batches."""
+) -> tuple[list[dict[str, Any]], RunStrip | None]:
+    """Return those of *documents*, all of one run, that can be read, and what is in."""
     try:
-        return documents, strips_of(documents)
-    except DiscardMessageError:
-        good = []
-        for document in documents:
-            try:
-                strips_of([document])
-            except DiscardMessageError as exc:
-                log.warning("batch %s is damaged: %s", document["_id"].hex(), exc)
-            else:
-                good.append(document)
-        return good, strips_of(good)
+        [strip] = strips_of(documents)
+    except DiscardMessageError as exc:
+        if len(documents) == 1:
+            log.warning("batch %s is damaged: %s", documents[0]["_id"].hex(), exc)
+            return [], None
+        good = [each for each in documents if _strip([each])[0]]
+        return _strip(good) if 0 < len(good) < len(documents) else ([], None)
+    return documents, strip
 
 
-def _pieces(target: _Target, strip: Strip) -> list[tuple[int, int, Strip]]:
-    """Return start, revision and batches of each block that has to be written."""
-    known = target.strip
-    if known is not None:
-        strip = strip.take(np.flatnonzero(~np.isin(strip.slots, known.slots)))
-    if not len(strip):
-        return []
-    whole = joined([known, strip] if known is not None else [strip])
-    ends = np.cumsum(whole.counts)
-    number = (ends - 1) // BLOCK_SAMPLES_MAX
-    firsts = np.flatnonzero(np.diff(number, prepend=-1))
-    stops = [*firsts[1:], len(whole)]
-    pieces = []
-    for first, stop in zip(firsts.tolist(), stops, strict=True):
-        piece = whole.take(np.arange(first, stop))
-        start = target.start if first == 0 else int(piece.slots[0])
-        revision = target.revision if first == 0 else 0
-        if (
-            first == 0
-            and known is not None
-            and np.array_equal(piece.slots, known.slots)
-        ):
-            continue
-        pieces.append((start, revision, piece))
-    return pieces
+def _block(document: dict[str, Any]) -> Block:
+    """Read one block.
+
+    Raises:
+        DiscardMessageError: It is damaged.
+    """
+    try:
+        check_identity(document)
+        return Block(
+            slot_of(document), int(document["revision"]), blocks.unpack(document)
+        )
+    except (KeyError, TypeError, ValueError, DiscardMessageError) as exc:
+        log.warning("block %s is damaged: %s", document["_id"].hex(), exc)
+        raise DiscardMessageError(str(exc)) from exc

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from robometrics.schema import TALLY_SLOTS_MAX
+from robometrics.schema import TALLY_SLOTS_MAX, is_reported
 from robometrics.store import slots
 from robometrics.store.audit import Claim, Stored, claims, hours
 from robometrics.store.database import Store
@@ -22,6 +22,8 @@ class Counts(msgspec.Struct):
 
     taken: int = 0
     stored: int = 0
+    is_accounted: bool = True
+    """Whether workers say what they took; not of what was only posted over HTTP."""
     beyond_retention_until: int | None = None
     """Before this slot nothing was counted of some run: retention deleted it."""
 
@@ -42,6 +44,8 @@ async def count(
         RetryLaterError: The database is away.
     """
     total = Counts()
+    runs: set[str] = set()
+    each_second = 0
     for hour in hours(start, stop):
         tallies = store.tallies.read_of(
             series, hour.start - TALLY_SLOTS_MAX + 1, hour.stop
@@ -58,15 +62,20 @@ async def count(
             if marks.before("raw", run[0]) > hour.base:
                 total.beyond_retention_until = hour.stop
                 continue
+            runs.add(run[0])
             claim = told.get(run, Claim())
             there = found.get(run, Stored()).bits(hour.base)
             taken = (claim.taken | claim.before | there) & hour.slots
             total.taken += taken.bit_count()
             total.stored += there.bit_count()
             present |= taken
-        due = hour.slots if series.kind == "host" else 0
+        due = 0
         for gap in gaps:
             due |= slots.span(gap.from_slot, gap.to_slot + 1, hour.base) & hour.slots
         total.expected += (due & ~present).bit_count()
+        each_second += (hour.slots & ~present & ~due).bit_count()
+    total.is_accounted = not runs or not all(map(is_reported, runs))
+    if series.kind == "host" and total.is_accounted:
+        total.expected += each_second
     total.expected += total.taken
     return total

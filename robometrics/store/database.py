@@ -17,6 +17,7 @@ from robometrics.store import (
     evidence,
     fleet,
     gaps,
+    inventory,
     leases,
     marks,
     retention,
@@ -28,13 +29,15 @@ from robometrics.store import (
 from robometrics.store.driver import Database, open_database
 from robometrics.store.failures import translated
 from robometrics.store.inspection import DatabaseState, inspect_database
+from robometrics.store.rollups import pages, resolutions
 
 _NAMESPACE_EXISTS = 48
 _CLUSTERED = (
     batches.COLLECTION,
     batches.BLOCKS,
     tallies.COLLECTION,
-    *rollups.COLLECTIONS.values(),
+    resolutions.PAGES,
+    *resolutions.BLOCKS.values(),
 )
 
 
@@ -48,6 +51,7 @@ class Store:
         self.tallies = tallies.Tallies(database)
         self.fleet = fleet.Fleet(database)
         self.gaps = gaps.Gaps(database)
+        self.inventory = inventory.Inventory(database)
         self.evidence = evidence.Evidence(database)
         self.dead_letters = dead_letters.DeadLetters(database)
         self.trials = trials.Trials(database)
@@ -80,6 +84,8 @@ class Store:
             )
             for name, key in indexes:
                 await self._database[name].create_index(key)
+            for name, key, options in pages.INDEXES:
+                await self._database[name].create_index(key, **options)
             await self._database[trials.COLLECTION].create_index(
                 "at", expireAfterSeconds=trials.KEPT_SECONDS
             )

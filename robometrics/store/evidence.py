@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
 
-from robometrics.store import batches, blocks, rollups, tallies
+from robometrics.errors import DiscardMessageError
+from robometrics.store import batches, blocks, slots, tallies
 from robometrics.store.audit import Folded, Stored
 from robometrics.store.driver import Database, plain
 from robometrics.store.failures import translated
 from robometrics.store.keys import Series, id_range, series_digest
 from robometrics.store.rollups import RESOLUTIONS
+from robometrics.store.rollups.reading import Reading, counted, split
 
-_MINUTE = 60
+log = logging.getLogger(__name__)
+
 RunId = tuple[str, int]
 """Run and generation."""
 
@@ -24,6 +28,7 @@ class Evidence:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._rollups = Reading(database)
 
     async def stored(
         self, series: Series, start: int, stop: int
@@ -48,11 +53,11 @@ class Evidence:
             hour = start - start % batches.HOUR
             kept = self._database[batches.BLOCKS].find(
                 {"_id": id_range(digest, hour, stop)},
-                {"run": 1, "generation": 1, "rows": 1},
+                {"run": 1, "generation": 1, "version": 1, "rows": 1},
             )
             async for block in kept:
                 samples = found.setdefault(_run_id(block), Stored()).samples
-                for slot, count in blocks.read_counts(block).items():
+                for slot, count in _counts(block).items():
                     if start <= slot < stop:
                         samples[slot] = count
         return {run: stored for run, stored in found.items() if stored.samples}
@@ -62,32 +67,26 @@ class Evidence:
     ) -> dict[RunId, Folded]:
         """Return which slots of ``[start, stop)`` are folded; bit 0 is *start*.
 
-        *start* must be the first slot of a minute.
+        *start* must be the first slot of a minute. The samples are those of the bits:
+        what was folded between two reads is not counted.
         """
-        page_seconds = RESOLUTIONS[resolution].page
-        first = start - start % page_seconds
-        window = {"at": "$$window.k", "count": "$$window.v.count"}
-        counts = {"$map": {"input": _pairs("$w"), "as": "window", "in": window}}
-        fields = {"run": 1, "generation": 1, "start": {"$toLong": "$start"}}
-        fields |= {"seen": _pairs("$seen"), "counts": counts}
-        found: dict[RunId, Folded] = {}
-        with translated():
-            cursor = self._database[rollups.COLLECTIONS[resolution]].aggregate(
-                [
-                    {"$match": {"_id": id_range(series_digest(*series), first, stop)}},
-                    {"$project": fields},
-                ]
-            )
-            async for page in cursor:
-                _add_page(
-                    found.setdefault(_run_id(page), Folded()),
-                    page,
-                    start,
-                    RESOLUTIONS[resolution].window,
-                )
+        size = RESOLUTIONS[resolution]
+        first = start - start % size.window
+        end = -(-stop // size.window) * size.window
+        pages, blocks = await self._rollups.consistent(
+            series, resolution, first, end, ["w"]
+        )
         everything = (1 << (stop - start)) - 1
-        for each in found.values():
-            each.seen &= everything
+        found = {}
+        for run in {*pages, *blocks}:
+            folded = found[run] = Folded()
+            for page in pages[run]:
+                at = round(page["start"].timestamp())
+                folded.seen |= plain(page["seen"]) << (at - first)
+            folded.seen = slots.moved(folded.seen, first, start) & everything
+            opened, left = split(size, pages[run], blocks[run])
+            starts, counts, _ = counted(size, opened, left)
+            folded.samples = dict(zip(starts.tolist(), counts.tolist(), strict=True))
         return found
 
     async def missing_events(self, ids: Sequence[str]) -> set[str]:
@@ -126,21 +125,14 @@ class Evidence:
         return [*before, *numbers, *after], bool(before)
 
 
+def _counts(block: dict[str, Any]) -> dict[int, int]:
+    """Return the samples in each slot: none if the block is damaged."""
+    try:
+        return blocks.read_counts(block)
+    except DiscardMessageError as exc:
+        log.warning("block %s is damaged: %s", block["_id"].hex(), exc)
+        return {}
+
+
 def _run_id(row: dict[str, Any]) -> RunId:
     return row["run"], row["generation"]
-
-
-def _pairs(path: str) -> dict[str, Any]:
-    return {"$objectToArray": {"$ifNull": [path, {}]}}
-
-
-def _add_page(
-    folded: Folded, page: dict[str, Any], base: int, window_seconds: int
-) -> None:
-    start = int(page["start"]) // 1_000
-    for pair in page["seen"]:
-        minute = start + int(pair["k"]) * _MINUTE
-        if minute >= base:
-            folded.seen |= int(pair["v"]) << (minute - base)
-    for pair in page["counts"]:
-        folded.samples[start + int(pair["at"]) * window_seconds] = pair.get("count", 0)

@@ -20,6 +20,7 @@ from robometrics.store.failures import insert_new, require_duplicates, translate
 from robometrics.store.fleet_changes import (
     CURRENT,
     event_document,
+    host_facts,
     joined,
     registered,
     run_changes,
@@ -59,6 +60,12 @@ class HostRow(msgspec.Struct, kw_only=True):
     outbox_bytes: int | None = None
     worker_batches_shed_total: int | None = None
     """Batches its outbox gave up since the worker started."""
+
+    facts: dict[str, str | int | float] = {}
+    """What the machine is, as it last said; see ``schema.Event.facts``."""
+
+    facts_at_ns: int | None = None
+    """When it said so, ns since the Unix epoch; ``None`` if it never did."""
 
 
 class ProcessRow(msgspec.Struct, kw_only=True):
@@ -170,6 +177,9 @@ class Fleet:
         latest_ns = (time.time() + FUTURE_SECONDS) * NS_PER_SECOND
         events = [event for event in events if event.at_ns <= latest_ns]
         await _apply(
+            self._hosts, [update for each in events for update in host_facts(each)]
+        )
+        await _apply(
             self._processes, [update for each in events for update in registered(each)]
         )
         await _apply(
@@ -226,13 +236,46 @@ class Fleet:
             cursor = self._runs.find(wanted).sort("last_slot", DESCENDING).limit(limit)
             return [_run_row(row) async for row in cursor]
 
+    async def runs_between(
+        self, hosts: Sequence[str], start: int, stop: int, *, limit: int
+    ) -> list[RunRow]:
+        """Return runs of processes on *hosts* seen in the slots ``[start, stop]``."""
+        wanted = {
+            "host": {"$in": list(hosts)},
+            "last_slot": {"$gte": start},
+            "first_slot": {"$lte": stop},
+        }
+        with translated():
+            cursor = self._runs.find(wanted).limit(limit)
+            return [_run_row(row) async for row in cursor]
+
     async def runs_of(self, rows: Sequence[ProcessRow]) -> dict[str, RunRow]:
         """Return the latest run of each of *rows*, by ``row.host/process``."""
-        ids = [joined(row.host, row.process, row.run) for row in rows]
+        found = await self.find_runs((row.host, row.process, row.run) for row in rows)
+        return {joined(host, process): run for (host, process, _), run in found.items()}
+
+    async def find_runs(
+        self, identities: Iterable[tuple[str, str, str]]
+    ) -> dict[tuple[str, str, str], RunRow]:
+        """Return the known ones of these runs, each by host, process and run."""
+        ids = [joined(*identity) for identity in identities]
         with translated():
             cursor = self._runs.find({"_id": {"$in": ids}})
-            found = [_run_row(row) async for row in cursor]
-        return {joined(run.host, run.process): run for run in found}
+            rows = [_run_row(row) async for row in cursor]
+        return {(row.host, row.process, row.run): row for row in rows}
+
+    async def tags_of(
+        self, host: str, process: str, runs: Iterable[str]
+    ) -> dict[str, dict[str, str]]:
+        """Return the tags of each of *runs* that has any."""
+        ids = [joined(host, process, run) for run in runs]
+        with translated():
+            found = self._runs.find({"_id": {"$in": ids}}, {"run": 1, "registered": 1})
+            return {
+                row["run"]: tags
+                async for row in found
+                if (tags := row.get("registered", {}).get("tags"))
+            }
 
 
 def process_key(row: ProcessRow) -> str:
@@ -267,11 +310,14 @@ def _gpu_row(row: dict[str, Any]) -> GpuRow:
 
 
 def _host_row(row: dict[str, Any], process_count: int) -> HostRow:
+    facts = row.get("facts", {})
     return HostRow(
         host=row["host"],
         first_slot=row["first_slot"],
         last_slot=row["last_slot"],
         process_count=process_count,
+        facts={key: plain(value) for key, value in facts.get("known", {}).items()},
+        facts_at_ns=plain(facts.get("at_ns")),
         **{key: plain(row.get("current", {}).get(key)) for key in CURRENT},
     )
 

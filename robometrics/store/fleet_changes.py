@@ -15,6 +15,7 @@ from robometrics.schema import (
     GpuBatch,
     HostBatch,
     ProcessBatch,
+    is_reported,
 )
 from robometrics.subjects import escape
 
@@ -24,7 +25,7 @@ CURRENT = (
     "outbox_bytes",
     "worker_batches_shed_total",
 )
-"""What a host's row shows of its newest batch."""
+"""What a host's row shows of its worker's newest batch."""
 
 
 def event_document(event: Event) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def joined(*names: str) -> str:
 
 def see_host(batch: AnyBatch, span: dict[str, Any]) -> UpdateOne:
     latest = span["$max"]
-    if isinstance(batch, HostBatch):
+    if isinstance(batch, HostBatch) and not is_reported(batch.run):
         current = {"slot": batch.slot, **{key: newest(batch, key) for key in CURRENT}}
         latest = {**latest, "current": current}
     return UpdateOne(
@@ -61,6 +62,25 @@ def newest(batch: AnyBatch, key: str) -> Any:
     """Return the last value of a metric, ``None`` if there is none."""
     known = [value for value in batch.metrics.get(key, ()) if value is not None]
     return known[-1] if known else None
+
+
+def host_facts(event: Event) -> list[UpdateOne]:
+    """Return what makes a host known, and what it is, if *event* says so."""
+    if event.facts is None:
+        return []
+    slot = event.at_ns // NS_PER_SECOND
+    latest = {"last_slot": slot, "facts": {"at_ns": event.at_ns, "known": event.facts}}
+    return [
+        UpdateOne(
+            {"_id": escape(event.host)},
+            {
+                "$min": {"first_slot": slot},
+                "$max": latest,
+                "$setOnInsert": {"host": event.host},
+            },
+            upsert=True,
+        )
+    ]
 
 
 def see_process(batch: ProcessBatch, span: dict[str, Any]) -> UpdateOne:

@@ -73,10 +73,9 @@ def series_of(identifier: bytes) -> bytes:
     return bytes(identifier[:SERIES_BYTES])
 
 
-def start_of(identifier: bytes) -> int:
-    """Return the time (epoch seconds) in the id of a document."""
-    stop = SERIES_BYTES + _TIME_BYTES
-    return int.from_bytes(identifier[SERIES_BYTES:stop], "big")
+def time_of(identifier: bytes) -> int:
+    """Return the start (epoch seconds) in the id of a document."""
+    return int.from_bytes(identifier[SERIES_BYTES:-RUN_BYTES], "big")
 
 
 def message_key(consumer: str, stream_sequence: int, data: bytes) -> str:

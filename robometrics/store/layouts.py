@@ -23,13 +23,20 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from robometrics.errors import DiscardMessageError
-from robometrics.schema import SAMPLES_PER_BATCH_MAX
+from robometrics.schema import METRICS_PER_BATCH_MAX, SAMPLES_PER_BATCH_MAX
 
 VERSION = 1
 NUMBER_BYTES = 8
+_FIELDS_MAX = 1 + 2 * METRICS_PER_BATCH_MAX
+"""The times, the metrics, and counters before the batch that are none of these."""
+
+_HEAD = re.compile(rf"{VERSION} ([1-9][0-9]{{0,5}}) ")
 _CODEC = re.compile(
     r"([ip])([01248])(\.?)(?:\?([0-9a-f]+))?|([fno])(\.?)(?:\?([0-9a-f]+))?"
 )
+
+
+_WIDTH = re.compile(r"(?<=[ /][ip])[01248](?=[ .?]|\Z)")
 
 
 class Field(NamedTuple):
@@ -48,6 +55,11 @@ class Field(NamedTuple):
 
     width: int = 0
     """Bytes of a difference."""
+
+    @property
+    def is_times(self) -> bool:
+        is_each = self.mask is None and not self.is_single
+        return self.key == "" and self.codec in "ip" and is_each
 
     @property
     def has_before(self) -> bool:
@@ -77,6 +89,10 @@ class Layout(NamedTuple):
     """All fields of a record, the times first."""
 
     samples: int
+    shape: str
+    """The text without widths: what batches have in common that are unpacked together.
+    """
+
     fields: tuple[Field, ...]
     starts: tuple[int, ...]
     """Where the bytes of each field begin."""
@@ -88,27 +104,29 @@ def write_layout(samples: int, fields: list[Field]) -> str:
     return " ".join([str(VERSION), str(samples), *(field.text for field in fields)])
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=512)
 def read_layout(text: str) -> Layout:
     """Return what *text* says.
 
     Raises:
         DiscardMessageError: It is not a layout, or of a later version.
     """
-    version, _, rest = text.partition(" ")
-    samples, _, rest = rest.partition(" ")
-    if version != str(VERSION) or not samples.isdecimal():
+    head = _HEAD.match(text)
+    if head is None:
         raise DiscardMessageError(f"not a layout of version {VERSION}: {text[:80]!r}")
-    count = int(samples)
-    if not 1 <= count <= SAMPLES_PER_BATCH_MAX:
-        raise DiscardMessageError(f"not a layout: {text[:80]!r}")
-    fields = tuple(_read_field(part, count) for part in rest.split(" "))
-    if [field.key for field in fields if not field.key] != [""] or fields[0].key:
-        raise DiscardMessageError(f"not a layout: {text[:80]!r}")
+    samples = int(head[1])
+    parts = text[head.end() :].split(" ")
+    if samples > SAMPLES_PER_BATCH_MAX or len(parts) > _FIELDS_MAX:
+        raise DiscardMessageError(f"not a layout of a batch: {text[:80]!r}")
+    fields = tuple(_read_field(part, samples) for part in parts)
+    times, *metrics = fields
+    if not times.is_times or any(field.key == "" for field in metrics):
+        raise DiscardMessageError(f"not a layout of times: {text[:80]!r}")
     ends = list(accumulate((field.size for field in fields), initial=0))
-    return Layout(count, fields, tuple(ends[:-1]), ends[-1])
+    return Layout(samples, _WIDTH.sub("", text), fields, tuple(ends[:-1]), ends[-1])
 
 
+@lru_cache(maxsize=16_384)
 def _read_field(text: str, samples: int) -> Field:
     key, _, codec_text = text.rpartition("/")
     found = _CODEC.fullmatch(codec_text)
@@ -125,3 +143,8 @@ def _read_field(text: str, samples: int) -> Field:
         values = mask.bit_count()
     length = {"n": 0, "o": 1, "p": values + 1}.get(codec, values)
     return Field(key, codec, length, is_single, mask, int(found[2] or 0))
+
+
+def keys_of(text: str) -> set[str]:
+    """Return the metrics that *text*, a layout or what was one, names."""
+    return {part.partition("/")[0] for part in text.split(" ")[3:]}

@@ -21,6 +21,9 @@ COLLECTION = "retained"
 TALLIES = "tallies"
 """What it says of a host's series beside the resolutions."""
 
+PAGES = "pages"
+"""What it says of any: where it is not known any more what is folded."""
+
 Before = Mapping[str, int]
 """First slot of what is left, by resolution; of what is not named, all is."""
 
@@ -36,6 +39,14 @@ class Marks(msgspec.Struct):
         """Return the slot before which a resolution may be gone; 0: it is all there."""
         mine = self.runs.get(run, {}).get(resolution, 0)
         return max(self.series.get(resolution, 0), mine)
+
+    def unknown_before(self, resolution: str, run: str = "") -> int:
+        """Return the slot before which windows cannot be compared with batches."""
+        return max(self.before(resolution, run), self.before(PAGES, run))
+
+    def any_before(self, resolution: str) -> int:
+        """Return the slot before which it may be gone of some run."""
+        return max(self.before(resolution, run) for run in ("", *self.runs))
 
 
 class MarkBook:

@@ -92,7 +92,7 @@ async def measure(store: Store, policy: Policy, now: int) -> Usage:
 def part_of(kept: Kept) -> str:
     """Return what the part is called that a collection belongs to."""
     names = {batches.COLLECTION: FRESH, batches.BLOCKS: BLOCKS}
-    return names.get(kept.collection, kept.resolution)
+    return names.get(kept.collection, kept.what)
 
 
 def _members(
@@ -103,7 +103,7 @@ def _members(
     for kept in KEPT:
         parts.setdefault(part_of(kept), []).append(kept)
     for name, found in parts.items():
-        keep = policy.keep_seconds(found[0].resolution, "", "", "", {})
+        keep = found[0].keep_seconds(policy, Series("", "", ""), {})
         yield name, [kept.collection for kept in found], keep
     for name, members in OTHERS.items():
         yield name, list(members), _keep_of_other(name, policy)
@@ -139,11 +139,11 @@ def _pieces(
         yield _Piece(
             part_of(kept),
             share.series,
-            share.samples if kept.resolution == "raw" else 0,
+            share.samples if kept.what == "raw" else 0,
             Growing(
                 share.bson_bytes * size.disk_per_bson,
                 share.recent_bytes * size.disk_per_bson / days,
-                policy.keep_seconds(kept.resolution, *share.series, mine),
+                kept.keep_seconds(policy, share.series, mine),
             ),
         )
 

@@ -30,7 +30,9 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Numbers = Ints | Floats
 
-COUNT_MAX = 10_000_000
+COUNT_MAX = 1_000_000
+"""A few bytes may say that they are many numbers, but not more than that."""
+
 _CONSTANT, _CONSTANT_FLOAT, _FLOATS, _INTEGERS, _DECIMALS = range(5)
 _ORDERS = (0, 1, 2)
 _DIGITS = range(5)
@@ -132,10 +134,14 @@ def _unpack(data: bytes) -> Numbers:
     if codec == _INTEGERS:
         return _integers(body, count)
     if codec == _DECIMALS:
-        scaled = _unpack(body[1:])
-        if scaled.dtype != np.int64 or len(scaled) != count or body[0] not in _DIGITS:
+        inner, scaled_count = _HEAD.unpack_from(body, 1)
+        if (
+            inner not in (_CONSTANT, _INTEGERS)
+            or scaled_count != count
+            or body[0] not in _DIGITS
+        ):
             raise ValueError("not decimals")
-        return scaled / 10.0 ** body[0]
+        return _unpack(body[1:]) / 10.0 ** body[0]
     if codec == _FLOATS:
         changes = _from_places(_decompressed(body, count * _NUMBER_BYTES), count)
         return np.bitwise_xor.accumulate(changes).view(np.float64)

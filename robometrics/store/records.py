@@ -7,33 +7,16 @@ batch costs many times its share.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from robometrics.errors import DiscardMessageError
 from robometrics.schema import AnyBatch, Value
-from robometrics.store.layouts import (
-    NUMBER_BYTES,
-    Field,
-    Layout,
-    read_layout,
-    write_layout,
-)
-from robometrics.store.strips import (
-    EACH,
-    SINGLE,
-    Column,
-    Ints,
-    Label,
-    Numbers,
-    Strip,
-    absent,
-    joined,
-)
+from robometrics.store.layouts import NUMBER_BYTES, Field, write_layout
+from robometrics.store.strips import Ints
 
 _LIMITS = ((1, 2**7), (2, 2**15), (4, 2**31))
 
@@ -210,112 +193,3 @@ def _bytes_of(numbers: NDArray[Any]) -> NDArray[np.uint8]:
     """Return each row of *numbers* as bytes, little-endian."""
     little = np.ascontiguousarray(numbers, numbers.dtype.newbyteorder("<"))
     return little.view(np.uint8).reshape(len(numbers), -1)
-
-
-def unpack(
-    records: Sequence[Record],
-    slots: Ints,
-    interval_ns: Ints,
-    labels: Sequence[Label],
-    keys: Collection[str] | None = None,
-) -> Strip:
-    """Return the batches of one run that ``pack_all`` made *records* of, by slot.
-
-    Args:
-        records: At least one.
-        slots: When each batch was.
-        interval_ns: Its distance of samples as configured.
-        labels: Its label.
-        keys: The metrics to unpack; all if not given.
-
-    Raises:
-        DiscardMessageError: Some record is not such a record.
-    """
-    rows: dict[str, list[int]] = {}
-    for index, record in enumerate(records):
-        rows.setdefault(record.layout, []).append(index)
-    strips = []
-    for text, indexes in rows.items():
-        layout = read_layout(text)
-        data = b"".join([records[index].data for index in indexes])
-        if len(data) != layout.record_bytes * len(indexes):
-            raise DiscardMessageError(f"not a record of {text[:80]!r}")
-        cells = np.frombuffer(data, np.uint8).reshape(len(indexes), -1)
-        strip = _strip(layout, cells, slots[indexes], interval_ns[indexes], keys)
-        strip.labels = tuple(dict.fromkeys(labels[index] for index in indexes))
-        if len(strip.labels) > 1:
-            positions = {label: i for i, label in enumerate(strip.labels)}
-            strip.label_of = np.array([positions[labels[i]] for i in indexes])
-        strips.append(strip)
-    return joined(strips)
-
-
-def _strip(
-    layout: Layout,
-    cells: NDArray[np.uint8],
-    slots: Ints,
-    interval_ns: Ints,
-    keys: Collection[str] | None,
-) -> Strip:
-    batches = len(cells)
-    columns: dict[str, Column] = {}
-    time = layout.fields[0]
-    times = _unpacked(time, 0, cells)
-    zeros = np.zeros(batches, np.int64)
-    for field, start in zip(layout.fields[1:], layout.starts[1:], strict=True):
-        if keys is not None and field.key not in keys:
-            continue
-        numbers = _unpacked(field, start, cells)
-        column = columns.setdefault(field.key, absent(batches))
-        if field.codec != "o":
-            _fill(column, field, layout.samples, numbers[:, field.has_before :])
-        if field.has_before:
-            column.before = numbers[:, 0].astype(np.int64)
-            column.chained = np.ones(batches, np.bool_)
-    return Strip(
-        slots=slots,
-        counts=np.full(batches, layout.samples, np.int64),
-        interval_ns=interval_ns,
-        offset_ns=cast("Ints", times[:, time.has_before :].ravel()),
-        before_ns=cast("Ints", times[:, 0]) if time.has_before else zeros,
-        label_of=zeros,
-        labels=(),
-        columns=columns,
-    )
-
-
-def _unpacked(field: Field, start: int, cells: NDArray[np.uint8]) -> Numbers:
-    """Return the numbers of *field*, a row for each batch."""
-    if field.codec in "fn":
-        kind, stop = np.float64 if field.codec == "f" else np.int64, start + field.size
-        return _numbers_of(cells[:, start:stop], kind)
-    firsts = _numbers_of(cells[:, start : start + NUMBER_BYTES], np.int64)
-    if not field.width:
-        return np.repeat(firsts, field.length, axis=1)
-    steps = _numbers_of(
-        cells[:, start + NUMBER_BYTES : start + field.size],
-        np.dtype(f"i{field.width}"),
-    )
-    return np.cumsum(np.concatenate([firsts, steps], axis=1), axis=1, dtype=np.int64)
-
-
-def _numbers_of(cells: NDArray[np.uint8], kind: Any) -> NDArray[Any]:
-    little = np.dtype(kind).newbyteorder("<")
-    numbers: NDArray[Any] = np.ascontiguousarray(cells).view(little)
-    return numbers.astype(kind, copy=False)
-
-
-def _fill(column: Column, field: Field, samples: int, numbers: Numbers) -> None:
-    """Give *column* the values of *field*."""
-    batches = len(numbers)
-    length = 1 if field.is_single else samples
-    column.forms = np.full(batches, SINGLE if field.is_single else EACH, np.uint8)
-    if field.codec != "n" and field.mask is None:
-        column.values = cast("Numbers", numbers.ravel())
-        column.present = np.ones(batches * length, np.bool_)
-        return
-    bits = np.array([(field.mask or 0) >> i & 1 for i in range(length)], np.bool_)
-    values = np.zeros((batches, length), numbers.dtype)
-    values[:, bits] = numbers
-    column.values = cast("Numbers", values.ravel())
-    column.present = np.tile(bits, batches)

@@ -20,7 +20,7 @@ from robometrics.keeping import SECONDS_PER_DAY, Policy, longest
 from robometrics.store.driver import Database
 from robometrics.store.failures import translated
 from robometrics.store.kept import KEPT, Kept
-from robometrics.store.keys import Series, id_range, series_digest, start_of
+from robometrics.store.keys import Series, id_range, series_digest, time_of
 from robometrics.store.marks import MarkBook
 from robometrics.store.scanning import oldest, oldest_of_each
 
@@ -76,7 +76,7 @@ class Retention:
                 if not looked % LOOKS:
                     yield Deleted()
                 series = Series(first["host"], first["kind"], first["name"])
-                at = start_of(first["_id"])
+                at = time_of(first["_id"])
                 async for done in self._of_series(kept, series, policy, now, at):
                     yield done
 
@@ -85,12 +85,12 @@ class Retention:
     ) -> AsyncIterator[Deleted]:
         """Delete of one series, whose oldest document begins at *first*."""
         runs = await self._runs_of(kept, series, policy)
-        untagged = policy.keep_seconds(kept.resolution, *series, {})
+        untagged = kept.keep_seconds(policy, series, {})
         whole = longest([untagged, *(run.keep_seconds for run in runs)])
         digest = series_digest(*series)
         if whole is not None and _is_due(kept, whole, now, first):
             stop = _stop(kept, whole, now)
-            await self._marks.set(series, kept.resolution, stop)
+            await self._marks.set(series, kept.what, stop)
             async for done in self._delete(kept, digest, 0, stop):
                 yield done
         for looked, run in enumerate(runs, 1):
@@ -116,8 +116,9 @@ class Retention:
             return
         digest = series_digest(*series)
         mine = {"_id": id_range(digest, start, stop), "run": run.run}
+        mine |= kept.only
         if await oldest(self._database[kept.collection], mine, {"_id": 1}):
-            await self._marks.set_run(series, run.run, kept.resolution, border)
+            await self._marks.set_run(series, run.run, kept.what, border)
             async for done in self._delete(kept, digest, start, stop, run.run):
                 yield done
         await self._marks.set_searched(series, run.run, kept.collection, border)
@@ -139,7 +140,7 @@ class Retention:
                 found.append(
                     _Run(
                         row["run"],
-                        policy.keep_seconds(kept.resolution, *series, tags),
+                        kept.keep_seconds(policy, series, tags),
                         row["first_slot"],
                         row["last_slot"],
                         searched.get(kept.collection, 0),
@@ -153,7 +154,7 @@ class Retention:
         """Delete what begins in ``[start, stop)``, of one run if it is given."""
         collection = self._database[kept.collection]
         span: dict[str, Any] = id_range(digest, start, stop)
-        only = {"run": run} if run else {}
+        only = {**kept.only, **({"run": run} if run else {})}
         while True:
             with translated():
                 cursor = collection.find({"_id": span, **only}, {"_id": 1})

@@ -101,7 +101,7 @@ class Strip(msgspec.Struct):
         return cast("Ints", starts + self.offset_ns)
 
     def take(self, rows: Ints) -> Strip:
-        """Return only *rows*, in that order."""
+        """Return only *rows*, in that order, with the metrics they have."""
         return Strip(
             slots=self.slots[rows],
             counts=self.counts[rows],
@@ -113,6 +113,7 @@ class Strip(msgspec.Struct):
             columns={
                 key: _take(column, column.lengths(self.counts), rows)
                 for key, column in self.columns.items()
+                if column.forms[rows].any() or column.chained[rows].any()
             },
         )
 
@@ -123,23 +124,25 @@ class Strip(msgspec.Struct):
         first, last = np.searchsorted(self.slots, (start, stop))
         return self.take(np.arange(first, last))
 
+    def positions(self, column: Column) -> Ints:
+        """Return of each value of *column* which of all samples it belongs to."""
+        single = column.forms == SINGLE
+        if not single.any():
+            return np.flatnonzero(np.repeat(column.forms == EACH, self.counts))
+        lengths = column.lengths(self.counts)
+        rows = np.repeat(np.arange(len(self)), lengths)
+        index = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        ends = np.cumsum(self.counts)
+        index += np.where(single, ends - 1, ends - self.counts)[rows]
+        return index
+
     def samples(self, key: str) -> Samples | None:
         """Return the values of metric *key*, ``None`` if there are none."""
         column = self.columns.get(key)
         if column is None or not column.present.any():
             return None
-        lengths = column.lengths(self.counts)
-        rows = np.repeat(np.arange(len(self)), lengths)
-        ends = np.cumsum(self.counts)
-        single = column.forms == SINGLE
-        if single.any():
-            index = np.arange(len(rows)) - np.repeat(
-                np.cumsum(lengths) - lengths, lengths
-            )
-            index += np.where(single, ends - 1, ends - self.counts)[rows]
-            time_ns = self.time_ns[index]
-        else:
-            time_ns = self.time_ns[np.repeat(column.forms == EACH, self.counts)]
+        rows = np.repeat(np.arange(len(self)), column.lengths(self.counts))
+        time_ns = self.time_ns[self.positions(column)]
         present = column.present
         rows, time_ns, values = rows[present], time_ns[present], column.values[present]
 
@@ -155,12 +158,14 @@ class Strip(msgspec.Struct):
 
 
 def joined(strips: Sequence[Strip]) -> Strip:
-    """Return the batches of *strips*, by slot; of two of one slot the first one."""
+    """Return the batches of *strips*, by slot; of two of one slot the first one.
+
+    A metric that has floats in one of them has floats in all.
+    """
     if len(strips) == 1:
         only = strips[0]
         if np.all(np.diff(only.slots) > 0):
             return only
-    keys = dict.fromkeys(key for strip in strips for key in strip.columns)
     labels = tuple(dict.fromkeys(label for strip in strips for label in strip.labels))
     label_of = [
         np.array([labels.index(label) for label in strip.labels])[strip.label_of]
@@ -174,22 +179,31 @@ def joined(strips: Sequence[Strip]) -> Strip:
         before_ns=np.concatenate([strip.before_ns for strip in strips]),
         label_of=np.concatenate(label_of),
         labels=labels,
-        columns={key: _joined(strips, key) for key in keys},
+        columns=_joined(strips),
     )
     if np.all(np.diff(together.slots) > 0):
         return together
     return together.take(np.unique(together.slots, return_index=True)[1])
 
 
-def _joined(strips: Sequence[Strip], key: str) -> Column:
-    parts = [strip.columns.get(key) or absent(len(strip)) for strip in strips]
-    return Column(
-        forms=np.concatenate([part.forms for part in parts]),
-        values=np.concatenate([part.values for part in parts]),  # one float: all are
-        present=np.concatenate([part.present for part in parts]),
-        before=np.concatenate([part.before for part in parts]),
-        chained=np.concatenate([part.chained for part in parts]),
-    )
+def _joined(strips: Sequence[Strip]) -> dict[str, Column]:
+    parts: dict[str, list[tuple[int, Column]]] = {}
+    batches = 0
+    for strip in strips:
+        for key, column in strip.columns.items():
+            parts.setdefault(key, []).append((batches, column))
+        batches += len(strip)
+    columns = {}
+    for key, mine in parts.items():
+        whole = columns[key] = absent(batches)
+        whole.values = np.concatenate([part.values for _, part in mine])
+        whole.present = np.concatenate([part.present for _, part in mine])
+        for first, part in mine:
+            rows = slice(first, first + len(part.forms))
+            whole.forms[rows] = part.forms
+            whole.before[rows] = part.before
+            whole.chained[rows] = part.chained
+    return columns
 
 
 def absent(batches: int) -> Column:

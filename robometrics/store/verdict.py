@@ -53,13 +53,15 @@ async def _left(
     for row in rows:
         run = row.run, tally.generation
 
-        def gone(resolution: str, run: str = row.run) -> int:
-            """Return what would be deleted again if the host sent it again."""
-            return slots.span(base, marks.before(resolution, run), base)
+        def gone(before: int) -> int:
+            """Return what, sent again, would be deleted again or counted twice."""
+            return slots.span(base, before, base)
 
-        there = stored.get(run, Stored()).bits(base) | gone("raw")
+        raw = gone(marks.before("raw", row.run))
+        there = stored.get(run, Stored()).bits(base) | raw
         for resolution, found in zip(RESOLUTIONS, folded, strict=True):
-            there &= found.get(run, Folded()).seen | gone(resolution)
+            unknown = gone(marks.unknown_before(resolution, row.run))
+            there &= found.get(run, Folded()).seen | unknown
         missing = row.slots & ~slots.moved(there, base, tally.from_slot)
         if missing:
             left.append(msgspec.structs.replace(row, slots=missing))

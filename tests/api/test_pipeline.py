@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from typing import Any
 
+import anyio
 import pytest
 from builders import SLOT, host_batch, process_batch
 from prometheus_client.parser import text_string_to_metric_families
@@ -14,11 +16,22 @@ from waiting import eventually
 from robometrics.api import probe
 from robometrics.api.health import fill_problem
 from robometrics.api.pipeline import SHOWN_HOSTS_MAX
-from robometrics.broker import Link, Puller, provision
+from robometrics.broker import Link, Puller, add_exports, provision
+from robometrics.consumers.export.exporter import Exporter
+from robometrics.consumers.export.options import make_exporters
 from robometrics.consumers.persist import persist
+from robometrics.settings import ServerSettings
 from robometrics.store import DeadLetter, Store, open_store
 
 from .conftest import Served, serving
+
+
+@pytest.fixture
+def exporter(link: Link, store: Store) -> Exporter:
+    settings = ServerSettings(roles=("export",), export_otlp_url="http://collector/")
+    [made] = make_exporters(settings, link, store)
+    return made
+
 
 HOSTILE = 'a"b\\c\nd} 1'
 
@@ -195,7 +208,71 @@ async def test_a_scrape_has_every_figure_under_its_name(
     }.items() <= found.items()
     [silence] = found["robometrics_host_silence_seconds"].values()
     assert abs(time.time() - SLOT - silence) < 60
-    assert all(name.startswith("robometrics_") for name in found)
+    assert found["process_resident_memory_bytes"][()] > 10_000_000
+    assert all(name.startswith(("robometrics_", "process_")) for name in found)
+
+
+async def test_a_scrape_follows_the_conventions_of_prometheus(
+    link: Link, store: Store, exporter: Exporter
+) -> None:
+    """As Prometheus's own tool sees them: names, units, types and help."""
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed")
+    consumer = persist(link, store, fetch_batches=9)
+    async with serving(link, store, consumer, exporter) as served:
+        await served.keep(holding("robot", 12))
+        text = (await served.http.get("/metrics")).content
+
+    done = await anyio.run_process([promtool, "check", "metrics"], input=text)
+    assert b"" == done.stdout + done.stderr
+
+
+async def test_a_scrape_tells_what_was_exported_and_what_not(
+    link: Link, store: Store, exporter: Exporter
+) -> None:
+    exporter.counts.sent_points = 70
+    exporter.counts.failed_requests = 3
+    exporter.counts.refused_points.update(out_of_order=2, refused=1)
+    exporter.counts.given_up_messages.update(too_old=5)
+    await add_exports(link, [exporter.name], max_age_seconds=60)
+    async with serving(link, store, exporter) as served:
+        await served.publish(process_batch())
+        found = await scrape(served)
+
+    otlp = "export_otlp"
+    assert {
+        "robometrics_export_sent_points_total": {(otlp,): 70},
+        "robometrics_export_failed_requests_total": {(otlp,): 3},
+        "robometrics_export_refused_points_total": {
+            (otlp, "out_of_order"): 2,
+            (otlp, "refused"): 1,
+        },
+        "robometrics_export_given_up_messages_total": {
+            (otlp, "too_old"): 5,
+            (otlp, "stream_full"): 0,
+        },
+        "robometrics_consumer_pending_messages": {
+            ("persist",): 1,
+            ("rollup",): 1,
+            (otlp,): 1,
+        },
+    }.items() <= found.items()
+
+
+async def test_a_target_that_is_away_takes_nothing_from_who_asks(
+    link: Link, store: Store, exporter: Exporter
+) -> None:
+    """The API is no worse for it, and an orchestrator must not restart it."""
+    exporter.problem = "http://collector is away"
+    async with serving(link, store, exporter) as served:
+        found = await served.get("health/ready")
+
+    assert ("degraded", False, "http://collector is away") == (
+        found["status"],
+        found["parts"]["export_otlp"]["ok"],
+        found["parts"]["export_otlp"]["problem"],
+    )
 
 
 async def test_a_hostile_name_is_one_label_value(served: Served) -> None:

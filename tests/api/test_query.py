@@ -298,3 +298,42 @@ async def test_an_answer_has_max_points_or_one_more_if_not_aligned(
         max_points=max_points,
     )
     assert max_points * 0.8 < len(series["time_ms"]) <= max_points + bool(shift)
+
+
+@pytest.mark.parametrize(("max_points", "off"), [(20, 0.0), (1, 0.011)])
+async def test_quantiles_of_each_step_are_told_beside_its_mean(
+    served: Served, start: int, max_points: int, off: float
+) -> None:
+    """Of samples they are exact, of windows at most a percent off."""
+    await served.keep(*chain(start, range(60)))
+    [series] = await ask(
+        served,
+        start,
+        start + 60,
+        metric=["memory_rss_bytes", "thread_count"],
+        max_points=max_points,
+        quantile=[0.5, 0.999],
+    )
+    found = series["metrics"]["memory_rss_bytes"]["quantiles"]
+    samples = 120 // max_points
+    last = [500 * (step * samples + samples - 1) for step in range(max_points)]
+    assert last == pytest.approx(found["p99.9"], rel=off or 1e-12)
+    assert found["p50"][0] < found["p99.9"][0]
+    assert (max_points == 1) != ("quantiles" in series["metrics"]["thread_count"])
+
+
+async def test_quantiles_have_no_meaning_for_single_samples_or_groups(
+    served: Served, start: int
+) -> None:
+    await served.keep(process_batch(slot=start))
+    for wrong in ({"resolution": "raw"}, {"group_by": "host"}):
+        problem = await served.get(
+            "query",
+            400,
+            host="robot",
+            process="planner",
+            metric="memory_rss_bytes",
+            quantile=0.5,
+            **wrong,
+        )
+        assert ["quantile"] == [each["field"] for each in problem["errors"]]

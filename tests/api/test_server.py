@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import socket
 
 import anyio
 import httpx
@@ -11,7 +13,7 @@ from builders import process_batch
 from servers import MongoServer, NatsServer, free_port
 from waiting import eventually
 
-from robometrics.api.app import make_app, serve
+from robometrics.api.app import _listen, make_app, serve
 from robometrics.api.page import policy
 from robometrics.broker import Link, open_link
 from robometrics.errors import SettingsError
@@ -73,6 +75,7 @@ async def test_openapi_describes_every_endpoint_with_examples(served: Served) ->
         "/api/v1/processes",
         "/api/v1/runs",
         "/api/v1/query",
+        "/api/v1/export",
         "/api/v1/burst",
         "/api/v1/interval",
         "/api/v1/metrics",
@@ -82,6 +85,17 @@ async def test_openapi_describes_every_endpoint_with_examples(served: Served) ->
         "/api/v1/usage",
         "/api/v1/health/live",
         "/api/v1/health/ready",
+        "/health",
+        "/intake/static_machine/{machine_id}",
+        "/intake/machine/{machine_id}",
+        "/intake/process/{machine_id}",
+        "/intake/processes/{machine_id}",
+        "/intake/many/machine/{machine_id}",
+        "/intake/many/process/{machine_id}",
+        "/intake/many/processes/{machine_id}",
+        "/serve/static",
+        "/serve/machine",
+        "/serve/process",
     } == set(document["paths"])
     parameters = document["paths"]["/api/v1/query"]["get"]["parameters"]
     examples = {p["name"]: p.get("examples") for p in parameters}
@@ -136,3 +150,21 @@ async def test_a_taken_port_is_an_error_that_says_so(
     async with open_link("nats://127.0.0.1:1", "test") as link:
         with pytest.raises(SettingsError, match="--port"):
             await serve(make_app(link, store), "127.0.0.1", port, anyio.Event())
+
+
+async def test_the_end_of_an_answer_does_not_wait_for_an_acknowledgement() -> None:
+    """Else each answer over a connection that is kept takes 40 ms longer."""
+    is_undelayed: asyncio.Queue[int] = asyncio.Queue()
+
+    async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted = writer.get_extra_info("socket")
+        await is_undelayed.put(
+            accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        )
+        writer.close()
+
+    listener = _listen("127.0.0.1", 0)
+    async with await asyncio.start_server(accept, sock=listener):
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        assert await is_undelayed.get()
+        writer.close()

@@ -29,8 +29,8 @@ async def test_usage_tells_disk_parts_hosts_and_series(served: Served) -> None:
     assert 4 == len(found["series"])
     planner = next(row for row in found["series"] if row["kind"] == "process")
     assert ("planner", 2) == (planner["name"], planner["samples"])
-    assert ["fresh", "blocks", "10s", "1m", "1h"] == [
-        part["part"] for part in found["parts"][:5]
+    assert ["fresh", "blocks", "pages", "10s", "1m", "1h"] == [
+        part["part"] for part in found["parts"][:6]
     ]
     assert found["disk"]["total_bytes"] > 0
     assert None is found["full_in_days"]

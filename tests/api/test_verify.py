@@ -20,7 +20,7 @@ from robometrics.broker import Link
 from robometrics.errors import RetryLaterError
 from robometrics.requests import Verdict, decode_now, decode_verdict
 from robometrics.schema import Tally, TallyRow, encode
-from robometrics.store import RESOLUTIONS, Store, open_store
+from robometrics.store import Store, open_store
 
 from .conftest import Served
 
@@ -61,15 +61,13 @@ async def test_what_is_not_stored_is_named_slot_by_slot(served: Served) -> None:
     assert (["e-1"], "") == (found.events, found.problem)
 
 
-@pytest.mark.parametrize("resolution", RESOLUTIONS)
-async def test_what_one_resolution_has_not_folded_is_missing(
-    served: Served, resolution: str
-) -> None:
+@pytest.mark.parametrize("sealed", [False, True])
+async def test_what_is_not_folded_is_missing(served: Served, sealed: bool) -> None:
     await served.keep(process_batch(slot=MINUTE), process_batch(slot=MINUTE + 1))
-    pages = served.store._database[f"rollups_{resolution}"]
-    page = await pages.find_one({})
-    [minute] = page["seen"]
-    await pages.update_one({}, {"$bit": {f"seen.{minute}": {"xor": 1 << 1}}})
+    if sealed:
+        assert 1 == await served.store.rollups.seal(MINUTE + 60, 1)
+    pages = served.store._database["rollup_pages"]
+    await pages.update_one({}, {"$bit": {"seen": {"xor": 1 << 1}}})
     batches = process_batch(slot=MINUTE), process_batch(slot=MINUTE + 1)
 
     [row] = (await verdict(served.link, tally(*batches))).rows

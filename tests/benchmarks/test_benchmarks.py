@@ -26,6 +26,13 @@ ROOT = Path(__file__).parents[2]
         "publish",
         "persist",
         "rollup",
+        "exporters",
+        "scaling",
+        "housekeeping",
+        "sizes",
+        "quantiles",
+        "queries",
+        "export",
         "latency",
     ],
 )

@@ -85,8 +85,7 @@ async def test_a_batch_deleted_by_hand_is_found_named_and_explained_by_a_gap(
 ) -> None:
     lost = process_batch(slot=MINUTE + 70)
     await robot.lose(lost)
-    for name in ("10s", "1m", "1h"):  # as if it had never come
-        await robot.store._database[f"rollups_{name}"].delete_many({})
+    await robot.store._database["rollup_pages"].delete_many({})  # it never came
     await robot.store.rollups.fold(b for b in minutes() if b != lost)
 
     done = await audit("--host", "robot")
@@ -104,7 +103,7 @@ async def test_a_batch_deleted_by_hand_is_found_named_and_explained_by_a_gap(
 
 
 async def test_a_doctored_rollup_is_found(robot: Audited, audit: Audit) -> None:
-    pages = robot.store._database["rollups_1m"]
+    pages = robot.store._database["rollup_pages"]
     page = await pages.find_one({"name": "planner"})
     window = next(iter(page["w"]))
     await pages.update_one({"_id": page["_id"]}, {"$inc": {f"w.{window}.count": -1}})
@@ -273,3 +272,13 @@ async def test_an_empty_database_proves_nothing(
     done = await audit()
 
     assert (2, True) == (done.returncode, "nothing to audit" in done.stderr)
+
+
+async def test_what_was_posted_over_http_is_said_to_be_that(
+    audit: Audit, link: Link, store: Store
+) -> None:
+    await Audited(store).keep(host_batch(slot=MINUTE, run="reported-ab"))
+    found = await audit("--wait-seconds=0")
+
+    assert 0 == found.returncode, found.stdout + found.stderr
+    assert "1 batches were posted over HTTP" in found.stdout

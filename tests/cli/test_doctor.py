@@ -16,7 +16,7 @@ from nats.js.api import StreamConfig
 from servers import MongoServer, NatsServer, free_port
 from waiting import eventually
 
-from robometrics.broker import Link, open_link
+from robometrics.broker import Link, add_exports, open_link
 from robometrics.cli.main import main
 from robometrics.cli.server import server
 from robometrics.publisher.worker import worker
@@ -161,6 +161,21 @@ async def test_a_stream_that_is_not_as_wanted_is_told_by_what_differs(
     assert f"ROBOMETRICS: max_bytes is {64 << 20}, not {32 << 20}" in problems[0]
     assert "rollup of ROBOMETRICS: max_deliver is 7, not 100" in problems[1]
     assert 1 == report.code
+
+
+async def test_an_export_that_is_wanted_and_not_there_is_told(
+    link: Link, store: Store, doctor: Doctor
+) -> None:
+    wanted = ("--roles=export", "--export-otlp-url=http://h/v1/metrics")
+    report = await doctor(*wanted)
+    assert "export_otlp of ROBOMETRICS: consumer not found" in report.text
+
+    await add_exports(link, ["export_otlp"], max_age_seconds=600)
+
+    report = await doctor(*wanted)
+    report.line("ok", "stream")
+    report = await doctor()  # and one that is there, and not wanted
+    assert "robometrics provision" in report.line("warning", "export")
 
 
 async def test_where_nothing_consumes_it_says_what_to_start(

@@ -89,6 +89,18 @@ def test_a_consumer_is_judged_by_what_waits_and_who_pulls(
     assert level == lag_of("persist", durable, oldest_seconds).level
 
 
+@pytest.mark.parametrize(("pulls", "level"), [(1, "ok"), (0, "warning")])
+def test_an_export_that_nobody_sends_is_told_with_what_to_do(
+    pulls: int, level: str
+) -> None:
+    durable = DurableDepth(pending=7, ack_pending=2, redelivered=0, pulls=pulls)
+
+    finding = lag_of("export_otlp", durable, 1.0)
+
+    assert (level, True) == (finding.level, "9 messages not sent yet" in finding.found)
+    assert ("robometrics provision" in finding.advice) == (level == "warning")
+
+
 @pytest.mark.parametrize(
     ("off_seconds", "level", "word"),
     [

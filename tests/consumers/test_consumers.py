@@ -16,7 +16,7 @@ from robometrics.consumers.persist import persist
 from robometrics.consumers.rollup import rollup
 from robometrics.errors import RetryLaterError
 from robometrics.schema import Tally, encode
-from robometrics.store import Series, Store
+from robometrics.store import Series, Store, group_key
 
 from .consuming import publish, run_until_drained
 
@@ -183,23 +183,17 @@ async def test_a_subject_that_is_not_text_is_set_aside_too(
     assert 1 == len([b async for b in store.batches.read(PLANNER, SLOT, SLOT + 1)])
 
 
-async def test_a_page_that_grows_too_large_refuses_only_its_own_batches(
+async def test_a_page_the_server_refuses_refuses_only_its_own_batches(
     link: Link, store: Store
 ) -> None:
-    """One host's flood of metric names must not hold up everybody's rollups."""
-    first = SLOT - SLOT % 86_400
-    flood = [
-        process_batch(
-            process="flood",
-            slot=first + 400 * i,
-            offset_ns=[0],
-            metrics={f"m{i}_{k}_bytes:{'x' * 90}": [k] for k in range(512)},
-            previous=None,
-        )
-        for i in range(200)
-    ]
-    refused = await store.rollups.fold([*flood, process_batch()])
-    assert {"flood"} == {key[2] for key in refused}
+    """One host's oddity must not hold up everybody's rollups."""
+    refuse = {"name": {"$ne": "odd"}}
+    await store._database.command("collMod", "rollup_pages", validator=refuse)
+    odd = process_batch(process="odd")
+
+    refused = await store.rollups.fold([odd, process_batch()])
+
+    assert [group_key(odd)] == [*refused]
     windows = store.rollups.read(PLANNER, "1h", SLOT - 3600, SLOT + 3600)
     assert [2] == [window.stats.count async for window in windows]
 

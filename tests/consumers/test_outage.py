@@ -62,7 +62,8 @@ async def test_what_is_held_through_an_outage_is_delivered_once(
         several_waits = time.monotonic() + 3 * ACK_WAIT_SECONDS
         await eventually(lambda: time.monotonic() > several_waits)
         info = await durable(link)
-        assert (5, 5, 0) == (
+        held = 5 * module.LANES
+        assert (held, held, 0) == (
             info.delivered.consumer_seq if info.delivered else None,
             info.num_ack_pending,
             info.num_redelivered,

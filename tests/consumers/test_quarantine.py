@@ -52,7 +52,7 @@ async def main():
             stop = anyio.Event()
             async with anyio.create_task_group() as tg:
                 tg.start_soon(loop.run, stop)
-                while await loop._puller.pending():
+                while await loop._pullers[0].pending():
                     await anyio.sleep(0.05)
                 stop.set()
 

@@ -182,6 +182,8 @@ EVENT_INSIDE: list[dict[str, Any]] = [
     {"missing_samples": INT64_MAX},
     {"cause": "a" * 32},
     {"cause": "of_a_newer_worker"},
+    {"facts": {f"f{number}": number for number in range(32)}},
+    {"facts": {"a" * 63: "é" * 200, "b": INT64_MAX, "c": 1e280}},
 ]
 EVENT_OUTSIDE: list[tuple[dict[str, Any], str]] = [
     ({"at_ns": -1}, ">= 0"),
@@ -206,6 +208,14 @@ EVENT_OUTSIDE: list[tuple[dict[str, Any], str]] = [
     ({"cause": "a" * 33}, "matching regex"),
     ({"cause": "Disk"}, "matching regex"),
     ({"cause": "disk\n"}, "matching regex"),
+    ({"facts": {f"f{number}": number for number in range(33)}}, "length <= 32"),
+    ({"facts": {"$where": 1}}, "matching regex"),
+    ({"facts": {"a.b": 1}}, "matching regex"),
+    ({"facts": {"a": "x" * 201}}, "length <= 200"),
+    ({"facts": {"a": 2**63}}, "<= 9223372036854775807"),
+    ({"facts": {"a": float("nan")}}, "Expected `float`"),
+    ({"facts": {"a": None}}, "got `None`"),
+    ({"facts": {"a": [1]}}, "got `array`"),
 ]
 
 

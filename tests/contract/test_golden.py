@@ -6,6 +6,7 @@ import pytest
 from golden import (
     BARE_TALLY_V1,
     EVENT_V1,
+    FACTS_V1,
     GAP_V1,
     GPU_V1,
     HOST_V1,
@@ -50,8 +51,8 @@ def test_batches_of_release_1_are_written_and_read_as_ever(
 
 @pytest.mark.parametrize(
     ("sent", "golden"),
-    [EVENT_V1, GAP_V1, TALLY_V1, BARE_TALLY_V1],
-    ids=["event", "gap", "tally", "bare tally"],
+    [EVENT_V1, GAP_V1, FACTS_V1, TALLY_V1, BARE_TALLY_V1],
+    ids=["event", "gap", "facts", "tally", "bare tally"],
 )
 def test_events_and_tallies_of_release_1_are_written_and_read_as_ever(
     sent: Event | Tally, golden: str

@@ -29,6 +29,7 @@ from robometrics.settings import (
 EXAMPLES: dict[str, tuple[str, Any]] = {
     "nats_url": ("nats://n:1", "nats://n:1"),
     "mongo_url": ("mongodb://m:1", "mongodb://m:1"),
+    "api_url": ("http://a:1", "http://a:1"),
     "mongo_database": ("other", "other"),
     "socket_path": ("/s/w.sock", "/s/w.sock"),
     "log_level": ("debug", "debug"),
@@ -56,6 +57,15 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
         'tags = {robot = "arm-*"}, keep_raw_days = 365',
         (Retain(tags={"robot": "arm-*"}, keep_raw_days=365.0),),
     ),
+    "export_otlp_url": ("http://o:1/v1/metrics", "http://o:1/v1/metrics"),
+    "export_otlp_headers_file": ("/f/otlp", "/f/otlp"),
+    "export_remote_write_url": ("http://p:1/api/v1/write", "http://p:1/api/v1/write"),
+    "export_remote_write_headers_file": ("/f/write", "/f/write"),
+    "export_step_seconds": ("0", 0),
+    "export_max_age_seconds": ("60", 60),
+    "export_include": ("cpu_*,load_1m", ("cpu_*", "load_1m")),
+    "export_exclude": ("*_pressure_*", ("*_pressure_*",)),
+    "export_labels": ("site=berlin,line=7", ("site=berlin", "line=7")),
     "browser": ("false", False),
     "discover": (
         'exe = "p*", plan = {tree = true}',

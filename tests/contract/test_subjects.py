@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from robometrics import subjects
 from robometrics.broker import Link, Message
 from robometrics.errors import InvalidNameError
-from robometrics.subjects import TOKEN_BYTES_MAX, escape, unescape
+from robometrics.subjects import TOKEN_BYTES_MAX, escape, shortened, unescape
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 HOSTILE = [
@@ -61,6 +61,22 @@ def test_a_name_is_refused_exactly_if_its_token_is_too_long(name: str) -> None:
     else:
         with pytest.raises(InvalidNameError, match="too long"):
             escape(name)
+
+
+@given(NAMES, NAMES)
+@example("A" * 101, "A" * 102)
+@example("é" * 17, "")
+def test_a_shortened_name_fits_and_stays_its_own(a: str, b: str) -> None:
+    for name in (a, b):
+        assert escape(shortened(name))
+        if fits(name) and name:
+            assert name == shortened(name)
+    assert (a == b) == (shortened(a) == shortened(b))
+
+
+def test_what_is_no_unicode_is_not_shortened() -> None:
+    with pytest.raises(InvalidNameError, match="not valid Unicode"):
+        shortened("\ud800" * 200)
 
 
 @given(st.text(alphabet="abAB0159=_-FfGg\n .é", max_size=12))

@@ -39,11 +39,13 @@ class Reading:
 
     def newest_folded(self, process: str) -> int:
         """Return the newest value of *process* in its windows of a minute."""
-        newest = 0
-        for page in self._latest("rollups_1m", process):
-            for window in page["w"].values():
-                newest = max(newest, window["m"]["cpu_time_ns"]["max"])
-        return newest
+        found = rollup_truth.runs(
+            self._latest("rollup_pages", process),
+            self._latest("rollups_1m", process),
+            "1m",
+        )
+        highs = [int(max(run.metrics["cpu_time_ns"].high)) for run in found]
+        return max(highs, default=0)
 
     def batches_stored(self) -> int:
         return self._database["batches"].estimated_document_count()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from faults.truth import known_values
 from pymongo.database import Database
 
-WINDOWS = {"rollups_10s": 10, "rollups_1m": 60, "rollups_1h": 3_600}
+from robometrics.store import RESOLUTIONS, MetricWindows, RunWindows
+from robometrics.store.rollups.reading import assembled
+
 COUNTERS = ("cpu_time_ns",)
 GAUGES = ("memory_rss_bytes",)
 
@@ -36,23 +39,49 @@ def recomputed(batches: Iterable[Document], seconds: int) -> dict[Key, Window]:
     return windows
 
 
-def stored(database: Database[Any], collection: str, host: str) -> dict[Key, Window]:
+def stored(database: Database[Any], resolution: str, host: str) -> dict[Key, Window]:
     """Return the windows that the product keeps."""
-    seconds = WINDOWS[collection]
+    pages = _by_series(database["rollup_pages"].find({"host": host}))
+    blocks = _by_series(database[f"rollups_{resolution}"].find({"host": host}))
     windows: dict[Key, Window] = {}
-    for page in database[collection].find({"host": host}):
-        for index, fields in page["w"].items():
-            start = page["start"] + timedelta(seconds=int(index) * seconds)
-            window = windows[_identity(page, start)] = {"count": fields["count"]}
-            for name in (*COUNTERS, *GAUGES):
-                found = fields["m"].get(name)
-                if found is None:
-                    continue
-                for ours, theirs in (("n", "n"), ("min", "min"), ("max", "max")):
-                    window[f"{name}.{ours}"] = int(found[theirs])
-                if name in GAUGES:
-                    window[f"{name}.sum"] = int(found["sum"])
+    for series in {*pages, *blocks}:
+        for run in runs(pages[series], blocks[series], resolution):
+            kept = {
+                start: Window(count=count)
+                for start, count in zip(
+                    run.start.tolist(), run.count.tolist(), strict=True
+                )
+            }
+            for name in {*COUNTERS, *GAUGES} & run.metrics.keys():
+                _keep(kept, name, run.metrics[name])
+            for start, window in kept.items():
+                at = datetime.fromtimestamp(start, timezone.utc)
+                windows[(*series, run.run, run.generation, at)] = window
     return windows
+
+
+def runs(
+    pages: list[Document], blocks: list[Document], resolution: str
+) -> list[RunWindows]:
+    """Return the windows of one series that is in *pages* and *blocks*."""
+    size = RESOLUTIONS[resolution]
+    return assembled(size, pages, blocks, 0, 2**32, sketches=False)
+
+
+def _keep(windows: dict[int, Window], name: str, kept: MetricWindows) -> None:
+    columns = {"n": kept.count, "min": kept.low, "max": kept.high}
+    if name in GAUGES:
+        columns["sum"] = kept.total
+    for field, column in columns.items():
+        for start, value in zip(kept.start.tolist(), column.tolist(), strict=True):
+            windows[start][f"{name}.{field}"] = value
+
+
+def _by_series(documents: Iterable[Document]) -> dict[tuple[str, str], list[Document]]:
+    found: dict[tuple[str, str], list[Document]] = defaultdict(list)
+    for document in documents:
+        found[document["kind"], document["name"]].append(document)
+    return found
 
 
 def differences(
@@ -60,11 +89,11 @@ def differences(
 ) -> list[str]:
     """Return what differs, window by window, for people."""
     found = []
-    for collection, seconds in WINDOWS.items():
-        expected = recomputed(batches, seconds)
-        actual = stored(database, collection, host)
+    for resolution, size in RESOLUTIONS.items():
+        expected = recomputed(batches, size.window)
+        actual = stored(database, resolution, host)
         found += [
-            f"{collection} {key}: {expected.get(key)} expected, {actual.get(key)} kept"
+            f"{resolution} {key}: {expected.get(key)} expected, {actual.get(key)} kept"
             for key in expected.keys() | actual.keys()
             if expected.get(key) != actual.get(key)
         ]

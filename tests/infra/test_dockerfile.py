@@ -129,10 +129,14 @@ def test_an_image_runs_one_of_our_programs_as_nobody_special(stage: str) -> None
     assert f"--uid {user} --gid {group}" in last("RUN", "runtime").rest
 
 
-@pytest.mark.parametrize("stage", ["worker", "server"])
-def test_an_image_installs_the_extra_of_its_program(stage: str) -> None:
-    assert f"/dist/*.whl)[{stage}]" in last("RUN", stage).rest
-    assert stage in PROJECT["optional-dependencies"]
+@pytest.mark.parametrize(
+    ("stage", "extras"), [("worker", ("worker",)), ("server", ("server", "export"))]
+)
+def test_an_image_installs_the_extras_of_its_program(
+    stage: str, extras: tuple[str, ...]
+) -> None:
+    assert f"/dist/*.whl)[{','.join(extras)}]" in last("RUN", stage).rest
+    assert set(extras) <= set(PROJECT["optional-dependencies"])
 
 
 def test_every_option_in_an_image_is_known() -> None:

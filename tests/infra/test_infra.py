@@ -73,7 +73,9 @@ def interpolated(value: Any, environ: Mapping[str, str]) -> Any:
 
 
 def services(**environ: str) -> dict[str, dict[str, Any]]:
-    return dict(interpolated(compose()["services"], PASSWORDS | environ))
+    """Return what runs without being asked for by a profile."""
+    found = interpolated(compose()["services"], PASSWORDS | environ)
+    return {name: each for name, each in found.items() if "profiles" not in each}
 
 
 def ours_in(environ: Mapping[str, str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from robometrics import subjects
-from robometrics.broker import open_link, provision, provisioning
+from robometrics.broker import exports, open_link, provision, provisioning
 from robometrics.settings import ServerSettings
 
 SETTINGS = ServerSettings()
@@ -38,6 +38,13 @@ def test_the_files_say_what_provisioning_says() -> None:
     } | {
         f"consumer-{config.durable_name}.json": config.as_dict()
         for config in provisioning.consumer_configs()
+    }
+    max_age_seconds = SETTINGS.export_max_age_seconds
+    wanted |= {
+        f"{durable.replace('_', '-')}.json": exports.export_config(
+            durable, max_age_seconds=max_age_seconds
+        ).as_dict()
+        for durable in provisioning.EXPORTS
     }
 
     assert wanted == {path.name: _file(path.name) for path in FILES.glob("*.json")}

@@ -477,3 +477,30 @@ def test_what_other_threads_read_goes_with_the_next_slot_once() -> None:
     first, second = bench.batches()[:2]
     assert [7] == first.metrics["gpu_memory_used_bytes"]
     assert "gpu_memory_used_bytes" not in second.metrics
+
+
+def test_times_are_kept_to_a_millionth_of_the_interval() -> None:
+    bench = Bench(SECOND // 10)
+    bench.watch(os.getpid(), "slow", SECOND)
+    bench.watch(os.getpid(), "usual")
+    bench.run_for_slots(2)
+
+    grains = {"slow": 1_000, "usual": 100}
+    assert {"slow", "usual"} == {batch.process for batch in bench.batches()}
+    for batch in bench.batches():
+        assert {0} == {offset % grains[batch.process] for offset in batch.offset_ns}
+
+
+def test_two_readings_within_a_grain_keep_their_order() -> None:
+    """One so late that the next is due at once: equal times would be refused."""
+    bench = Bench(SECOND // 10)
+    target = bench.watch(os.getpid())
+    bench.sampler._slot = bench.clock.now_ns() // SECOND
+
+    for _ in range(3):
+        bench.sampler._read([target], SECOND, is_last=False)
+
+    offsets = target.buffer.offset_ns
+    assert 0 == offsets[0]
+    assert sorted(set(offsets)) == offsets
+    assert 3 == len(offsets)

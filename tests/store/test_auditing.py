@@ -11,6 +11,8 @@ from robometrics.schema import AnyBatch, GpuBatch
 from robometrics.store import RESOLUTIONS, Store
 from robometrics.store.audit import Account
 from robometrics.store.auditing import audit, last_word
+from robometrics.store.keys import SLOT_STOP
+from robometrics.store.rollups.packing import pack_rows, unpack_rows
 
 
 @pytest.fixture
@@ -122,31 +124,48 @@ async def test_enough_on_its_way_is_waited_for(robot: Audited) -> None:
     assert "unexplained" == (await robot.audit(on_its_way=1)).state
 
 
-@pytest.mark.parametrize("resolution", RESOLUTIONS)
+@pytest.mark.parametrize("sealed", [False, True])
 async def test_a_rollup_that_forgot_a_slot_is_found(
-    robot: Audited, resolution: str
+    robot: Audited, sealed: bool
 ) -> None:
-    pages = robot.store._database[f"rollups_{resolution}"]
+    if sealed:
+        await robot.store.rollups.seal(SLOT_STOP, 100)
+    pages = robot.store._database["rollup_pages"]
     page = await pages.find_one({"name": "planner"})
-    minute = next(iter(page["seen"]))
-    await pages.update_one(
-        {"_id": page["_id"]}, {"$bit": {f"seen.{minute}": {"and": ~1}}}
-    )
+    await pages.update_one({"_id": page["_id"]}, {"$bit": {"seen": {"and": ~1}}})
 
     found = await robot.audit()
 
     assert "unexplained" == found.state
-    assert {resolution: 1} == account(found.runs).not_folded
+    assert dict.fromkeys(RESOLUTIONS, 1) == account(found.runs).not_folded
+    assert {} == account(found.runs, "host").not_folded
 
 
-@pytest.mark.parametrize("resolution", RESOLUTIONS)
-async def test_a_rollup_with_another_count_is_found(
-    robot: Audited, resolution: str
-) -> None:
-    pages = robot.store._database[f"rollups_{resolution}"]
+async def test_a_rollup_with_another_count_is_found(robot: Audited) -> None:
+    pages = robot.store._database["rollup_pages"]
     page = await pages.find_one({"name": "planner"})
     window = next(iter(page["w"]))
     await pages.update_one({"_id": page["_id"]}, {"$inc": {f"w.{window}.count": 1}})
+
+    found = await robot.audit()
+
+    assert "unexplained" == found.state
+    assert dict.fromkeys(RESOLUTIONS, 1) == account(found.runs).unequal_windows
+    assert {} == account(found.runs, "host").unequal_windows
+
+
+@pytest.mark.parametrize("resolution", RESOLUTIONS)
+async def test_a_sealed_rollup_with_another_count_is_found(
+    robot: Audited, resolution: str
+) -> None:
+    assert 6 == await robot.store.rollups.seal(SLOT_STOP, 100)
+    assert "clean" == (await robot.audit()).state
+    blocks = robot.store._database[f"rollups_{resolution}"]
+    block = await blocks.find_one({"name": "planner"})
+    (index, count, interval), _ = unpack_rows(block["w"])
+    count[0] += 1
+    doctored = pack_rows([index, count, interval])
+    await blocks.update_one({"_id": block["_id"]}, {"$set": {"w": doctored}})
 
     found = await robot.audit()
 
@@ -322,3 +341,49 @@ async def test_a_host_says_what_waits_in_its_outbox(robot: Audited) -> None:
     assert await last_word(robot.store, "nobody") is None
     with pytest.raises(NotFoundError, match="nobody"):
         await audit(robot.store, "nobody", MINUTE, SLOT)
+
+
+async def test_what_is_posted_needs_no_tally_and_hides_no_hole(robot: Audited) -> None:
+    """An older worker ran on the host before, and pauses as it likes."""
+    posted = [
+        host_batch(slot=slot, run="reported-ab", previous=None)
+        for slot in (MINUTE - 90, MINUTE - 60, MINUTE - 10)
+    ]
+    await robot.keep(*posted)
+    lost = [host_batch(slot=MINUTE + 70), process_batch(slot=MINUTE + 70)]
+    before = await robot.audit(MINUTE - 120)
+    assert ("clean", 3, 0) == (
+        before.state,
+        sum(run.reported for run in before.runs),
+        before.untallied,
+    )
+
+    await robot.lose(*lost)
+    after = await robot.audit(MINUTE - 120)
+    assert ("unexplained", 2) == (after.state, sum(r.missing for r in after.runs))
+
+
+async def test_what_is_posted_and_not_folded_is_a_difference(store: Store) -> None:
+    posted = Audited(store)
+    await posted.keep(host_batch(slot=MINUTE, run="reported-ab"))
+    assert "clean" == (await posted.audit()).state
+
+    await posted.keep(process_batch(slot=MINUTE - 60, run="reported-ab-1-0"))
+    await posted.keep(process_batch(slot=MINUTE + 190, run="reported-ab-1-0"))
+    assert "clean" == (await posted.audit()).state
+
+    await store.batches.insert([host_batch(slot=MINUTE + 1, run="reported-ab")])
+    found = account((await posted.audit()).runs, "host")
+    assert {"10s": 1, "1m": 1, "1h": 1} == found.not_folded
+
+
+async def test_the_last_word_is_the_worker_s_own(robot: Audited) -> None:
+    last = MINUTE + 180
+    await robot.keep(
+        host_batch(slot=last, metrics={"outbox_messages": [5]}),
+        host_batch(slot=last + 3, run="reported-ab"),
+    )
+    assert (last, 5) == await last_word(robot.store, "robot")
+
+    await robot.keep(host_batch(slot=last + 60, run="reported-ab"))
+    assert (last + 60, None) == await last_word(robot.store, "robot")

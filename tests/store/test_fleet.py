@@ -293,6 +293,29 @@ async def test_runs_come_newest_first_and_limited(store: Store) -> None:
 HOSTILE = ["*", ">", "a b", "é", "..", "$JS", "$where", "\0", "a/b", "a.b", "-"]
 
 
+@pytest.mark.parametrize(
+    ("start", "stop", "found"),
+    [
+        (SLOT, SLOT + 10, {"a-1-1"}),
+        (SLOT + 15, SLOT + 25, {"a-1-1", "a-2-2"}),
+        (SLOT + 41, SLOT + 99, set()),
+        (SLOT - 9, SLOT - 1, set()),
+    ],
+)
+async def test_runs_of_a_time_are_those_seen_in_it(
+    store: Store, start: int, stop: int, found: set[str]
+) -> None:
+    for run, first in (("a-1-1", SLOT), ("a-2-2", SLOT + 20)):
+        await store.fleet.see(
+            process_batch(run=run, slot=slot) for slot in (first, first + 20)
+        )
+    await store.fleet.see([process_batch(host="other", run="b-1-1", slot=SLOT + 20)])
+    rows = await store.fleet.runs_between(["robot", "nobody"], start, stop, limit=9)
+    assert found == {row.run for row in rows}
+    limited = await store.fleet.runs_between(["robot"], SLOT, SLOT + 99, limit=1)
+    assert 1 == len(limited)
+
+
 async def test_hostile_names_are_hosts_and_processes_like_any_other(
     store: Store,
 ) -> None:
@@ -338,3 +361,32 @@ async def test_recording_nothing_is_nothing(store: Store) -> None:
     await store.fleet.see([])
 
     assert ([], [], []) == await rows(store.fleet)
+
+
+async def test_what_a_host_is_makes_it_known_and_the_latest_counts(
+    store: Store,
+) -> None:
+    """In whatever order it comes; what other events do not say changes nothing."""
+    told = [
+        event(id=f"f-{late}", at_ns=AT + late, facts={"cpu_count": late})
+        for late in (1, 3, 2)
+    ]
+    await store.fleet.record([*told, event(id="s-1", at_ns=AT + 9)])
+    await store.fleet.record(told)
+
+    [row] = await store.fleet.hosts()
+    assert ("robot", {"cpu_count": 3}, AT + 3) == (
+        row.host,
+        row.facts,
+        row.facts_at_ns,
+    )
+    assert (SLOT, SLOT) == (row.first_slot, row.last_slot)
+
+
+async def test_what_is_posted_says_nothing_of_a_worker_s_outbox(store: Store) -> None:
+    own = host_batch(metrics={"outbox_messages": [7]})
+    posted = host_batch(run="reported-ab", slot=SLOT + 60, metrics={"load_1m": [1]})
+    await store.fleet.see([own, posted])
+
+    [row] = await store.fleet.hosts()
+    assert (7, SLOT + 60) == (row.outbox_messages, row.last_slot)

@@ -16,7 +16,8 @@ from robometrics.keeping import SECONDS_PER_DAY, Policy, Retain
 from robometrics.schema import AnyBatch
 from robometrics.store import DeadLetter, Series, Store, retention
 from robometrics.store.kept import KEPT
-from robometrics.store.keys import start_of
+from robometrics.store.keys import SLOT_STOP, time_of
+from robometrics.store.rebuilding import rebuild
 from robometrics.store.report import Report
 from robometrics.store.verdict import verdict
 
@@ -45,10 +46,15 @@ async def compacted(store: Store, before: int) -> None:
         pass
 
 
+async def sealed(store: Store) -> None:
+    while await store.rollups.seal(SLOT_STOP, 1_000):
+        pass
+
+
 async def kept(store: Store, collection: str) -> list[int]:
     """Return the times of all documents of a collection."""
     found = store._database[collection].find({}, {"_id": 1})
-    return sorted([start_of(row["_id"]) async for row in found])
+    return sorted([time_of(row["_id"]) async for row in found])
 
 
 async def slots(store: Store, series: Series = PLANNER) -> list[int]:
@@ -70,9 +76,10 @@ async def test_each_resolution_is_deleted_to_its_own_border(store: Store) -> Non
     days = range(40)
     await robot.keep(*hourly(24 * day for day in days))
     await compacted(store, MIDNIGHT + 39 * DAY)
+    await sealed(store)
     now = MIDNIGHT + 39 * DAY + 2 * HOUR
 
-    await applied(store, policy(raw=2, _10s=4, _1m=8, _1h=30), now)
+    await applied(store, policy(raw=2, _10s=4, _1m=8, _1h=15), now)
 
     left = {
         each.collection: {
@@ -81,11 +88,10 @@ async def test_each_resolution_is_deleted_to_its_own_border(store: Store) -> Non
         for each in KEPT
     }
     expected = {"batches": {39}, "blocks": {38}, "rollups_10s": set(range(36, 40))}
-    expected |= {"rollups_1m": set(range(32, 40))}
-    expected |= {"rollups_1h": set(range(9, 40))}
+    # A block of 1 min spans half a day, one of 1 h ten days.
+    expected |= {"rollups_1m": set(range(31, 40)), "rollups_1h": {20, 30}}
+    expected |= {"rollup_pages": set(range(36, 40))}
     assert expected == left
-    for each in KEPT:
-        assert set(days) - left[each.collection]
 
 
 async def test_raw_samples_that_are_deleted_remain_as_rollups(store: Store) -> None:
@@ -380,6 +386,7 @@ async def test_rollups_that_are_deleted_before_the_samples_are_not_missed(
     store: Store,
 ) -> None:
     await lived(store, 12)
+    await sealed(store)
 
     await applied(store, policy(_10s=0.1, _1m=0.1), MIDNIGHT + 12 * HOUR)
 
@@ -407,11 +414,48 @@ async def test_an_audit_knows_runs_that_were_kept_for_a_shorter_time(
     assert MIDNIGHT + 3 == found.beyond_retention_until
 
 
+async def test_what_is_folded_is_known_for_as_long_as_windows_of_10_s(
+    store: Store,
+) -> None:
+    """Else what comes twice would count twice; and what is not sealed must be."""
+    batches = hourly(range(3))
+    await Audited(store).keep(*batches)
+    now = MIDNIGHT + 2 * DAY
+
+    await applied(store, policy(raw=0.1, _10s=1), now)
+    open_pages = len(await kept(store, "rollup_pages"))
+    await sealed(store)
+    await applied(store, policy(raw=0.1, _10s=3), now)
+    await store.rollups.fold(batches)
+    again = len(await kept(store, "rollup_pages"))
+    await applied(store, policy(raw=0.1, _10s=1), now)
+
+    assert (9, 9, []) == (open_pages, again, await kept(store, "rollup_pages"))
+    windows = store.rollups.read(PLANNER, "1h", MIDNIGHT, MIDNIGHT + DAY)
+    assert 18 == sum([window.stats.count async for window in windows])
+
+
+async def test_windows_are_not_made_anew_of_samples_that_are_gone(store: Store) -> None:
+    """They would be replaced by less than they are."""
+    await lived(store, 12)
+    await sealed(store)
+    stop = MIDNIGHT + 12 * HOUR
+    await applied(store, policy(raw=0.25, _10s=0.25), stop)
+
+    found = await rebuild(store, "robot", MIDNIGHT, stop, repair=True)
+
+    assert found.is_equal
+    assert (MIDNIGHT + 6 * HOUR, 0) == (found.beyond_retention_until, found.repaired)
+    windows = store.rollups.read(PLANNER, "1h", MIDNIGHT, stop)
+    assert 12 * 3 * 2 == sum([window.stats.count async for window in windows])
+
+
 async def test_a_host_may_let_go_of_what_would_be_deleted_again(store: Store) -> None:
     """Else it would send its old samples for ever."""
     batches = [process_batch(slot=MIDNIGHT + second) for second in range(3)]
     unknown = process_batch(slot=MIDNIGHT + 5)
     await Audited(store).keep(*batches)
+    await sealed(store)
     asked = tally(*batches, unknown)
 
     early = await verdict(store, asked)

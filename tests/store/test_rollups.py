@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import defaultdict
 from collections.abc import Iterable
-from functools import reduce
 from typing import Any
 
 import pytest
 from builders import SLOT, host_batch, process_batch
+from rollup_oracle import recomputed
 from servers import MongoServer
 
 from robometrics.schema import AnyBatch, GpuBatch, Previous, ProcessBatch
 from robometrics.store import RESOLUTIONS, Rollups, Series, Store, Window, open_store
-from robometrics.store.fold import WindowStats, merged, slot_stats
-from robometrics.store.rollups import grouped
+from robometrics.store.rollups.groups import grouped
 
 PLANNER = Series("robot", "process", "planner")
 HOUR = SLOT - SLOT % 3_600
@@ -45,25 +43,6 @@ def batch(slot: int, **changes: Any) -> ProcessBatch:
 
 async def read(rollups: Rollups, resolution: str, series: Series) -> list[Window]:
     return [window async for window in rollups.read(series, resolution, *ALL_TIME)]
-
-
-def recomputed(batches: Iterable[AnyBatch], resolution: str) -> list[Window]:
-    """Return what the rollups of one series must be, the slow and simple way."""
-    seconds = RESOLUTIONS[resolution].window
-    distinct = {(b.run, b.generation, b.slot): b for b in batches}
-    parts: dict[tuple[str, int, int], list[WindowStats]] = defaultdict(list)
-    for b in distinct.values():
-        parts[b.run, b.generation, b.slot - b.slot % seconds].append(slot_stats(b))
-    return [
-        Window(
-            start=start,
-            seconds=seconds,
-            run=run,
-            generation=generation,
-            stats=reduce(merged, found),
-        )
-        for (run, generation, start), found in parts.items()
-    ]
 
 
 def by_identity(windows: Iterable[Window]) -> list[Window]:
@@ -142,7 +121,7 @@ async def test_a_copy_in_the_same_call_counts_once(store: Store) -> None:
 @pytest.mark.parametrize(
     "border",
     [
-        pytest.param(HOUR + 600, id="page-of-10s"),
+        pytest.param(HOUR + 600, id="page"),
         pytest.param(HOUR + 3_600, id="hour"),
         pytest.param(DAY + 86_400, id="day"),
     ],
@@ -269,4 +248,4 @@ def test_grouping_is_by_run_and_minute() -> None:
         ("ab12cd34-42-777", minute, [minute, minute + 59]),
         ("ab12cd34-42-777", minute + 60, [minute + 60]),
         ("other", minute, [minute]),
-    ] == [(group.run, group.minute, [*group.slots]) for group in groups.values()]
+    ] == [(group.run, group.page, [*group.slots]) for group in groups.values()]

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 import anyio
 
 from robometrics.broker import (
+    EXPORTS,
     BrokerState,
     Depth,
     DurableDepth,
@@ -71,6 +72,8 @@ async def _check_connected(link: Link, subject: Subject) -> AsyncIterator[Findin
         link,
         max_bytes=subject.server.stream_max_bytes,
         replicas=subject.server.replicas,
+        exports=subject.server.exports,
+        export_max_age_seconds=subject.server.export_max_age_seconds,
     )
     for finding in _of_state(state, subject.server.nats_url):
         yield finding
@@ -138,7 +141,7 @@ def fill_of(depth: Depth) -> Finding:
 async def _consumer(link: Link, name: str, depth: Depth) -> Finding:
     durable = depth.durables[name]
     for _ in range(LOOKS):
-        if durable.pulls or durable.ack_pending:
+        if durable.pulls or (durable.ack_pending and name not in EXPORTS):
             break
         await anyio.sleep(0.1)
         durable = (await measure_depth(link)).durables[name]
@@ -147,18 +150,31 @@ async def _consumer(link: Link, name: str, depth: Depth) -> Finding:
 
 def lag_of(name: str, durable: DurableDepth, oldest_seconds: float) -> Finding:
     """Return how far one durable is behind, and whether anything consumes from it."""
-    waiting = durable.pending + durable.ack_pending
-    found = f"{waiting:,} messages not stored yet"
+    if name in EXPORTS:
+        return _export_of(name, durable)
+    found = f"{durable.waiting:,} messages not stored yet"
     if not durable.pulls and not durable.ack_pending:
         return problem(
             f"consumer {name}",
             f"nothing consumes; {found}",
             f"start robometrics-server with {name} among its --roles",
         )
-    if waiting and oldest_seconds > LATE_SECONDS:
+    if durable.waiting and oldest_seconds > LATE_SECONDS:
         return warning(
             f"consumer {name}",
             f"{found}, the oldest for {duration(oldest_seconds)}",
             "is the database slow or away? else run more copies of the server",
         )
     return ok(f"consumer {name}", found)
+
+
+def _export_of(name: str, durable: DurableDepth) -> Finding:
+    found = f"{name}: {durable.waiting:,} messages not sent yet"
+    if durable.pulls:
+        return ok("export", found)
+    return warning(
+        "export",
+        f"{found}; nothing sends them, or the target is away",
+        "start robometrics-server with export among its --roles, or read its log; if "
+        "nothing is to be exported, robometrics provision removes what holds them",
+    )

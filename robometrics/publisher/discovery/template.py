@@ -10,12 +10,11 @@ Without that, processes of one name are one series, in which they add up. ``{{``
 
 from __future__ import annotations
 
-import hashlib
 import string
 from collections.abc import Callable, Collection
 
-from robometrics.errors import InvalidNameError, SettingsError
-from robometrics.subjects import TOKEN_BYTES_MAX, escape
+from robometrics.errors import SettingsError
+from robometrics.subjects import shortened
 
 FIELDS = ("exe", "comm", "user", "unit", "container", "ros_node")
 INSTANCE = "\0"
@@ -23,8 +22,6 @@ INSTANCE = "\0"
 
 LATER_INSTANCE = "\1"
 """The same for ``-2``, ``-3``, …; nothing for the first."""
-
-_DIGEST_CHARACTERS = 8
 
 
 class Template:
@@ -77,23 +74,7 @@ def clean(text: str) -> str:
 
 
 def finish(name: str, instance: int = 1) -> str:
-    """Return a rendered name with its number, short enough for a subject.
-
-    One that is too long ends in a digest of all of it, so that two stay two.
-    """
+    """Return a rendered name with its number, short enough for a subject."""
     later = "" if instance == 1 else f"-{instance}"
-    name = name.replace(INSTANCE, str(instance)).replace(LATER_INSTANCE, later).strip()
-    if _fits(name):
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST_CHARACTERS]
-    cut = name[:TOKEN_BYTES_MAX]
-    while not _fits(f"{cut}-{digest}"):
-        cut = cut[:-1]
-    return f"{cut}-{digest}"
-
-
-def _fits(name: str) -> bool:
-    try:
-        return bool(escape(name))
-    except InvalidNameError:
-        return False
+    name = name.replace(INSTANCE, str(instance)).replace(LATER_INSTANCE, later)
+    return shortened(name.strip())
