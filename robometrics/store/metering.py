@@ -56,8 +56,10 @@ async def measure(store: Store, policy: Policy, now: int) -> Usage:
     first_slot = now
     for kept in KEPT:
         size = sizes[kept.collection]
-        shares = await store.sizes.shares(kept, size.documents, now)
-        first_slot = min(first_slot, shares.first_slot)
+        since = 0 if kept.what == "raw" else first_slot
+        shares = await store.sizes.shares(kept, size.documents, now, since)
+        if kept.what == "raw":
+            first_slot = min(first_slot, shares.first_slot)
         pieces += _pieces(kept, shares, size, policy, tags)
         if shares.is_estimate:
             estimated.add(part_of(kept))

@@ -21,7 +21,7 @@ from robometrics.store.keys import Series
 EXACT_DOCUMENTS_MAX = 20_000
 SAMPLE_DOCUMENTS = 5_000
 RECENT_SECONDS = 7 * SECONDS_PER_DAY
-"""Over so much growth is measured, or over all there is."""
+"""Over so much growth is measured, at least; or over all there is."""
 
 _TELLING_BYTES = 1 << 20
 """Files of less are mostly what empty ones have too."""
@@ -141,14 +141,25 @@ class Sizes:
             reusable_bytes=reusable_bytes,
         )
 
-    async def shares(self, kept: Kept, documents: int, now: int) -> Shares:
-        """Return what each series has of a collection of about so many *documents*."""
+    async def shares(
+        self, kept: Kept, documents: int, now: int, since: int = 0
+    ) -> Shares:
+        """Return what each series has of a collection of about so many *documents*.
+
+        Args:
+            kept: Which.
+            documents: How many there are, about.
+            now: A slot.
+            since: First slot of anything; documents of long spans may begin before.
+        """
+        align = kept.align_seconds
+        begin = -(-(now - max(RECENT_SECONDS, 2 * align)) // align) * align
         is_covered = kept.collection == batches.BLOCKS
         is_fresh = kept.collection == batches.COLLECTION
         is_estimate = not is_covered and documents > EXACT_DOCUMENTS_MAX
         start = {"$toLong": "$slot" if is_fresh else "$start"}
         size: Any = "$bytes" if is_covered else {"$bsonSize": "$$ROOT"}
-        recent = {"$gte": [start, 1_000 * (now - RECENT_SECONDS)]}
+        recent = {"$gte": [start, 1_000 * begin]}
         group = {
             "_id": {"host": "$host", "kind": "$kind", "name": "$name"},
             "bytes": {"$sum": size},
@@ -172,7 +183,7 @@ class Sizes:
             return Shares([], now, 0)
         first_slot = min(int(row["first_ms"]) for row in rows) // 1_000
         last_slot = max(int(row["last_ms"]) for row in rows) // 1_000
-        stop = min(last_slot + kept.align_seconds, now)
+        stop = min(last_slot + align, now)
         if stop < now - SECONDS_PER_DAY:
             stop = now  # nothing comes any more
         seen = sum(row["documents"] for row in rows)
@@ -186,5 +197,5 @@ class Sizes:
             )
             for row in rows
         ]
-        begin = max(first_slot, now - RECENT_SECONDS)
+        begin = max(begin, first_slot, since)
         return Shares(found, first_slot, max(stop - begin, 1), is_estimate)
