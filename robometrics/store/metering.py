@@ -28,6 +28,8 @@ OTHERS: dict[str, tuple[str, ...]] = {
 """Parts that are of no resolution."""
 
 _AGE_SECONDS_MIN = 3_600
+_HOSTS_MAX = 10_000
+"""Looked at for how long anything has been stored."""
 
 
 class _Piece(msgspec.Struct):
@@ -53,18 +55,16 @@ async def measure(store: Store, policy: Policy, now: int) -> Usage:
     tags = await _tags(store)
     pieces: list[_Piece] = []
     estimated: set[str] = set()
-    first_slot = now
+    hosts = await store.fleet.latest_hosts(_HOSTS_MAX)
+    since = min((row.first_slot for row in hosts), default=0)
     for kept in KEPT:
         size = sizes[kept.collection]
-        since = 0 if kept.what == "raw" else first_slot
         shares = await store.sizes.shares(kept, size.documents, now, since)
-        if kept.what == "raw":
-            first_slot = min(first_slot, shares.first_slot)
         pieces += _pieces(kept, shares, size, policy, tags)
         if shares.is_estimate:
             estimated.add(part_of(kept))
     _settle(pieces)
-    others = _others(sizes, policy, max(now - first_slot, _AGE_SECONDS_MIN))
+    others = _others(sizes, policy, max(now - since, _AGE_SECONDS_MIN))
     growing = _growing(pieces) | {name: [each] for name, each in others.items()}
     everything = [each for found in growing.values() for each in found]
     most = most_bytes(everything)

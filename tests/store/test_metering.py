@@ -134,6 +134,31 @@ async def test_it_grows_by_what_came_a_day_until_retention_holds_it(
     assert None is usage.full_in_days
 
 
+@pytest.mark.parametrize("days", [1, 45])
+async def test_growth_is_that_of_lately_however_young_and_long_documents_are(
+    store: Store, days: int
+) -> None:
+    """A block of 1 h spans ten days, and raw samples may be kept for a shorter time."""
+    robot = Audited(store)
+    begin = NOW - days * DAY
+    await robot.keep(
+        *(process_batch(slot=begin + hour * HOUR) for hour in range(24 * days))
+    )
+    while await store.rollups.seal(NOW, 1_000):
+        pass
+    one_day = Policy({"raw": 1.0, "10s": 0.0, "1m": 0.0, "1h": 0.0}, ())
+    async for _ in store.retention.apply(one_day, NOW):
+        pass
+
+    usage = await measure(store, MONTH, NOW)
+
+    parts = {part.part: part for part in usage.parts}
+    for name in ("10s", "1m", "1h"):
+        size = await store.sizes.collection(f"rollups_{name}")
+        total = size.bson_bytes * size.disk_per_bson
+        assert parts[name].bytes_per_day == pytest.approx(total / days, rel=0.35)
+
+
 async def test_rules_and_tags_are_reckoned_with(store: Store) -> None:
     await filled(store)
     await store.fleet.record(
