@@ -1,7 +1,7 @@
 """What compaction and retention, at work, take from the persist consumer.
 
 Before each round the database gets older batches for them to work on. Rounds alone and
-beside ``robometrics-server --roles=compact`` alternate; all else is the same.
+beside ``robometrics-server --roles=housekeeping`` alternate; all else is the same.
 """
 
 from __future__ import annotations

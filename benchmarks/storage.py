@@ -26,7 +26,7 @@ from robometrics.store.rollups.groups import grouped
 from robometrics.store.rollups.pages import Content
 from robometrics.store.strips import EACH, Column, Label, Strip
 
-ROLE = "compact"
+ROLE = "housekeeping"
 _AT_ONCE = 2_000
 
 

@@ -8,30 +8,26 @@ win over the environment, that over the config file, that over a running
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
-import re
 import socket
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
-from robometrics import rules, runtime
+from robometrics import keeping, rules, runtime
 from robometrics.errors import SettingsError
+from robometrics.sources import (
+    CONFIG_ENV,
+    from_environ,
+    from_file,
+    from_running,
+)
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-ENV_PREFIX = "ROBOMETRICS_"
-CONFIG_ENV = "ROBOMETRICS_CONFIG"
 LogLevel = Literal["debug", "info", "warning", "error"]
 Durability = Literal["process", "power"]
-Role = Literal["api", "persist", "rollup", "export"]
+Role = Literal["api", "persist", "rollup", "export", "housekeeping"]
 
 
 def _about(text: str, **bounds: Any) -> msgspec.Meta:
@@ -124,10 +120,11 @@ class ServerSettings(Common, frozen=True, kw_only=True):
     roles: Annotated[
         tuple[Role, ...],
         _about(
-            "parts to run, separated by commas: api, persist, rollup, export",
+            "parts to run, separated by commas: api, persist, rollup, export, "
+            "housekeeping",
             min_length=1,
         ),
-    ] = ("api", "persist", "rollup")
+    ] = ("api", "persist", "rollup", "housekeeping")
     bind: Annotated[str, _about("address the API listens on")] = "127.0.0.1"
     port: Annotated[int, _about("port the API listens on", ge=0, le=65_535)] = 8420
     stream_max_bytes: Annotated[
@@ -139,6 +136,37 @@ class ServerSettings(Common, frozen=True, kw_only=True):
     fetch_batches: Annotated[
         int, _about("messages a consumer takes at once", ge=1, le=5_000)
     ] = 500
+    compact_after_seconds: Annotated[
+        int, _about("age at which an hour that is over becomes one block", ge=0)
+    ] = 900
+    keep_raw_days: Annotated[
+        float, _about("how long samples are kept as they came; 0: for ever", ge=0)
+    ] = 30.0
+    keep_10s_days: Annotated[
+        float, _about("how long windows of 10 s are kept; 0: for ever", ge=0)
+    ] = 90.0
+    keep_1m_days: Annotated[
+        float, _about("how long windows of 1 min are kept; 0: for ever", ge=0)
+    ] = 400.0
+    keep_1h_days: Annotated[
+        float, _about("how long windows of 1 h are kept; 0: for ever", ge=0)
+    ] = 3_650.0
+    retain: Annotated[
+        tuple[keeping.Retain, ...],
+        _about(
+            "rules that keep some for another time, as a TOML table or an array of "
+            'such: tags = {robot = "arm-*"}, keep_raw_days = 365'
+        ),
+    ] = ()
+
+    @property
+    def policy(self) -> keeping.Policy:
+        days = {
+            resolution: getattr(self, f"keep_{resolution}_days")
+            for resolution in keeping.RESOLUTIONS
+        }
+        return keeping.Policy(days, self.retain)
+
     export_otlp_url: Annotated[
         str, _about("where role export sends OTLP, as http://host:4318/v1/metrics")
     ] = ""
@@ -217,9 +245,10 @@ ALL_SETTINGS: tuple[type[Common], ...] = (
     ServerSettings,
     UpSettings,
 )
-_SERVICE_LINK = re.compile(r"_(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP))(_|$)")
+_TABLES = {"discover", "retain"}
+"""Options whose values are tables."""
+
 _KNOWN = {name for cls in ALL_SETTINGS for name in cls.__struct_fields__}
-_OWN_ENV = {CONFIG_ENV, runtime.DIRECTORY_ENV}
 S = TypeVar("S", bound=Common)
 
 
@@ -287,9 +316,9 @@ def load(
 
     merged: dict[str, Any] = {}
     sources = (
-        ("the running robometrics up", _from_running(environ) if join_running else {}),
-        (f"config file {config}", _from_file(config) if config else {}),
-        ("environment", _from_environ(environ)),
+        ("the running robometrics up", from_running(environ) if join_running else {}),
+        (f"config file {config}", from_file(config, _KNOWN) if config else {}),
+        ("environment", from_environ(environ, _KNOWN)),
         ("command line", {k: v for k, v in flags.items() if k in _KNOWN}),
     )
     for source, values in sources:
@@ -301,7 +330,7 @@ def load(
 
 def _converted(cls: type[Common], name: str, value: Any, source: str) -> Any:
     info = next(f for f in msgspec.structs.fields(cls) if f.name == name)
-    if name == "discover" and isinstance(value, str):
+    if name in _TABLES and isinstance(value, str):
         try:
             value = rules.from_toml(value)
         except ValueError as exc:
@@ -325,61 +354,12 @@ def _choices(kind: Any) -> list[str]:
     return [each for part in get_args(kind) for each in _choices(part)]
 
 
-def _from_running(environ: Mapping[str, str]) -> dict[str, Any]:
-    running = runtime.find(environ)
-    if running is None:
-        return {}
-    found = {
-        "nats_url": running.nats_url,
-        "mongo_url": running.mongo_url,
-        "api_url": running.api_url,
-        "socket_path": running.socket_path,
-    }
-    return {name: value for name, value in found.items() if value}
-
-
-def _from_file(path: str) -> dict[str, Any]:
-    try:
-        values: dict[str, Any] = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as exc:
-        raise SettingsError(f"config file {path}: {exc}") from exc
-    _refuse_unknown(values, _KNOWN, f"config file {path}")
-    return values
-
-
-def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
-    ours = {
-        name
-        for name, value in environ.items()
-        if name.startswith(ENV_PREFIX)
-        and name not in _OWN_ENV
-        and not _is_of_kubernetes(name, value)
-    }
-    _refuse_unknown(ours, {ENV_PREFIX + name.upper() for name in _KNOWN}, "environment")
-    return {name[len(ENV_PREFIX) :].lower(): environ[name] for name in ours}
-
-
-def _is_of_kubernetes(name: str, value: str) -> bool:
-    """Tell what Kubernetes sets by itself for a Service called ``robometrics…``."""
-    return bool(_SERVICE_LINK.search(name)) or value.startswith(("tcp://", "udp://"))
-
-
-def _refuse_unknown(names: Iterable[str], known: set[str], source: str) -> None:
-    stems = {name.removeprefix(ENV_PREFIX): name for name in known}
-    for name in sorted(names):
-        if name in known:
-            continue
-        near = difflib.get_close_matches(name.removeprefix(ENV_PREFIX), stems, 1)
-        hint = f"; did you mean {stems[near[0]]}?" if near else ""
-        raise SettingsError(f"{source}: nobody knows {name}{hint}")
-
-
 def to_flags(settings: Common, names: Sequence[str]) -> list[str]:
     """Return a command line that gives another program these options."""
     flags = []
     for name in names:
         value = getattr(settings, name)
-        if name == "discover":
+        if name in _TABLES:
             value = [rules.to_toml(value)]
         text = ",".join(value) if isinstance(value, tuple | list) else str(value)
         flags.append(f"--{name.replace('_', '-')}={text}")

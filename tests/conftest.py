@@ -120,11 +120,12 @@ async def working(
 def site(
     nats_server: NatsServer, shared_mongo: MongoServer, database_name: str
 ) -> ServerSettings:
-    """The options of a server with everything."""
+    """The options of a server that keeps everything, however old."""
     return ServerSettings(
         nats_url=nats_server.url,
         mongo_url=shared_mongo.url,
         mongo_database=database_name,
+        roles=("api", "persist", "rollup"),
         port=free_port(),
         stream_max_bytes=64 << 20,
     )

@@ -21,7 +21,7 @@ from robometrics.api.control import ControlController
 from robometrics.api.export import ExportController, Exports
 from robometrics.api.exposition import exposition
 from robometrics.api.fleet import FleetController
-from robometrics.api.health import Consumers, HealthController, Watched
+from robometrics.api.health import Consumers, HealthController, Keeper, Watched
 from robometrics.api.hub import Hub
 from robometrics.api.live import live
 from robometrics.api.page import page_routes
@@ -31,9 +31,12 @@ from robometrics.api.prometheus import prometheus_router
 from robometrics.api.query import QueryController
 from robometrics.api.seed.endpoints import IntakeController, ServeController, health
 from robometrics.api.seed.intake import Intake
+from robometrics.api.usage import UsageController, UsageMeter
 from robometrics.api.verify import answering
 from robometrics.broker import Link
 from robometrics.errors import SettingsError
+from robometrics.keeping import Policy
+from robometrics.settings import ServerSettings
 from robometrics.store import Store
 
 log = logging.getLogger(__name__)
@@ -42,13 +45,21 @@ _SOCKET_MESSAGE_BYTES_MAX = 256 * 1024
 _GRACE_SECONDS = 3
 
 
-def make_app(link: Link, store: Store, watched: Sequence[Watched] = ()) -> Litestar:
+def make_app(
+    link: Link,
+    store: Store,
+    watched: Sequence[Watched] = (),
+    keeper: Keeper | None = None,
+    policy: Policy | None = None,
+) -> Litestar:
     """Return the application.
 
     Args:
         link: The broker, for live batches.
         store: The database, for everything else.
         watched: Consumers in this process, whose state health shows.
+        keeper: The housekeeper in this process, the same.
+        policy: How long things are kept; as by default if not given.
     """
     hub = Hub(link)
     intake = Intake(link)
@@ -58,7 +69,8 @@ def make_app(link: Link, store: Store, watched: Sequence[Watched] = ()) -> Lites
         "hub": hub,
         "intake": intake,
         "gauges": Gauges(link, store),
-        "consumers": Consumers(watched),
+        "consumers": Consumers(watched, keeper),
+        "meter": UsageMeter(store, policy or ServerSettings().policy),
         "exports": Exports(),
     }
     return Litestar(
@@ -69,6 +81,7 @@ def make_app(link: Link, store: Store, watched: Sequence[Watched] = ()) -> Lites
             CompletenessController,
             ControlController,
             HealthController,
+            UsageController,
             IntakeController,
             ServeController,
             health,

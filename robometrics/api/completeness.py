@@ -47,6 +47,9 @@ class Completeness(msgspec.Struct, kw_only=True):
     gaps: list[GapRow]
     """The latest hundred."""
 
+    beyond_retention_until_ms: float | None = None
+    """Until then something was not counted: retention has deleted it."""
+
 
 class CompletenessController(Controller):
     """Parses the question; the store counts."""
@@ -117,6 +120,11 @@ class CompletenessController(Controller):
             ),
             accounted=counts.is_accounted,
             gaps=gap_rows(gaps, series.kind, series.name),
+            beyond_retention_until_ms=(
+                None
+                if counts.beyond_retention_until is None
+                else to_ms(counts.beyond_retention_until * NS_PER_SECOND)
+            ),
         )
 
 

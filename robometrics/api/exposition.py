@@ -23,6 +23,7 @@ from robometrics.api.hub import Hub
 from robometrics.api.pipeline import Gauges, Outcome
 from robometrics.broker import Depth, Link
 from robometrics.store import HostRow
+from robometrics.store.house import HouseState
 
 Values = Mapping[str, float]
 """Of one metric, by the value of its only label."""
@@ -93,6 +94,8 @@ class _Snapshot(Collector):
             value=self._hub.frames_dropped_total,
         )
         yield from self._of_consumers()
+        if self._consumers.keeper is not None:
+            yield from _of_house(self._consumers.keeper.state)
         yield from self._of_exporters()
         if self._outcome.depth is not None:
             yield from _of_stream(self._outcome.depth)
@@ -155,6 +158,33 @@ class _Snapshot(Collector):
             "Messages not sent: they waited too long, or filled the stream",
             {name: counts.given_up_messages for name, counts in found.items()},
         )
+
+
+def _of_house(state: HouseState) -> Iterator[Metric]:
+    """Yield how the housekeeper of this process is; a stuck one gets nothing done."""
+    yield _counter(
+        "housekeeping_done",
+        "What this process compacted and deleted",
+        "what",
+        state.done,
+    )
+    for name, about, value in (
+        ("keeping", "1: this process keeps house; 0: another one", state.is_keeping),
+        ("working", "0: it waits for something, or failed", not state.problem),
+        (
+            "backlog_seconds",
+            "For how long its work has been due",
+            state.backlog_seconds,
+        ),
+        ("damaged_documents", "That cannot be read", state.damaged_documents),
+    ):
+        yield GaugeMetricFamily(f"robometrics_housekeeping_{name}", about, value=value)
+    yield _gauge(
+        "housekeeping_last_done_timestamp_seconds",
+        "When this process last had done all there was of a job",
+        "job",
+        state.last_done,
+    )
 
 
 def _of_stream(depth: Depth) -> Iterator[Metric]:

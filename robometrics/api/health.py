@@ -14,6 +14,7 @@ from litestar.di import NamedDependency
 from robometrics import __version__
 from robometrics.api.pipeline import Gauges, Outcome, StreamState, stream_state
 from robometrics.broker import Link
+from robometrics.store.house import HouseState
 
 STREAM_FULL_PERCENT = 90
 
@@ -29,11 +30,21 @@ class Watched(Protocol):
     """Whether the server does its work without it."""
 
 
-class Consumers:
-    """The consumers that run in this process."""
+class Keeper(Protocol):
+    """The part that keeps house."""
 
-    def __init__(self, watched: Sequence[Watched]) -> None:
+    name: str
+    state: HouseState
+
+
+class Consumers:
+    """The consumers that run in this process, and its housekeeper."""
+
+    def __init__(
+        self, watched: Sequence[Watched], keeper: Keeper | None = None
+    ) -> None:
         self.watched = watched
+        self.keeper = keeper
 
 
 class Alive(msgspec.Struct):
@@ -61,6 +72,7 @@ class Part(msgspec.Struct, kw_only=True):
     """Messages that all copies of a consumer have not stored yet."""
 
     stream: StreamState | None = None
+    housekeeping: HouseState | None = None
 
 
 class Readiness(msgspec.Struct, kw_only=True):
@@ -114,6 +126,12 @@ async def readiness(link: Link, gauges: Gauges, consumers: Consumers) -> Readine
             optional=each.optional,
             pending=_pending(found, each.name),
         )
+    if keeper := consumers.keeper:
+        parts[keeper.name] = Part(
+            ok=not keeper.state.problem,
+            problem=keeper.state.problem,
+            housekeeping=keeper.state,
+        )
     return Readiness(status=_status(parts), parts=parts)
 
 
@@ -123,9 +141,11 @@ def _status(
     broken = [part for part in parts.values() if not part.ok]
     if not broken:
         return "ok"
-    # A full stream, or a system of others that is away, is no reason to take the page
-    # away from those who look why.
-    is_usable = all(part.stream or part.optional for part in broken)
+    # A full stream, a house that is not kept, or a system of others that is away, is no
+    # reason to take the page away from those who look why.
+    is_usable = all(
+        part.stream or part.housekeeping or part.optional for part in broken
+    )
     return "degraded" if is_usable else "unavailable"
 
 

@@ -97,6 +97,12 @@ def _summary(report: Report) -> Iterator[str]:
         f"{report.tallies} tallies, {report.events} events in them; "
         f"{report.on_its_way} messages on their way"
     )
+    if report.beyond_retention_until is not None:
+        until = moment(report.beyond_retention_until)
+        yield (
+            f"beyond retention: samples from before {until} were deleted, as "
+            "keep_raw_days or a [[retain]] rule says; hours without are not compared"
+        )
     if reported := sum(run.reported for run in report.runs):
         yield (
             f"{reported} batches were posted over HTTP: compared with the rollups, "

@@ -25,6 +25,7 @@ from robometrics.cli import (
     services,
     sync,
     up,
+    usage,
 )
 
 
@@ -55,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     services.add_parsers(commands)
     sync.add_parser(commands)
     report.add_parser(commands)
+    usage.add_parser(commands)
     options, unknown = parser.parse_known_args(argv)
     if unknown:
         _refuse(commands.choices[options.verb], unknown[0])

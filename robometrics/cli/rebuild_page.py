@@ -39,6 +39,12 @@ def _print(out: Console, found: Rebuilt) -> None:
         f"{found.differing + found.repaired} differ, {found.repaired} repaired; "
         f"{found.not_folded} batches not folded, {found.only_folded} only folded"
     )
+    if found.beyond_retention_until is not None:
+        gone = moment(found.beyond_retention_until)
+        out.print(
+            f"beyond retention: batches from before {gone} were deleted; what they "
+            "made is left as it is"
+        )
     if found.found:
         print_table(out, _FOUND, _rows(found.found))
         if found.differing + found.repaired > len(found.found):

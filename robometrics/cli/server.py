@@ -35,6 +35,8 @@ async def server(settings: ServerSettings, stop: anyio.Event) -> None:
     from robometrics.consumers.loop import ConsumerLoop  # noqa: PLC0415
     from robometrics.consumers.persist import persist  # noqa: PLC0415
     from robometrics.consumers.rollup import rollup  # noqa: PLC0415
+    from robometrics.housekeeping.jobs import jobs_of  # noqa: PLC0415
+    from robometrics.housekeeping.keeper import Housekeeper  # noqa: PLC0415
 
     makers = {"persist": persist, "rollup": rollup}
     async with (
@@ -49,6 +51,12 @@ async def server(settings: ServerSettings, stop: anyio.Event) -> None:
         ]
         if "persist" in settings.roles:
             consumers.append(Abandoned(link, store))
+        keeper = None
+        if "housekeeping" in settings.roles:
+            after_seconds = settings.compact_after_seconds
+            jobs = jobs_of(store, settings.policy, compact_after_seconds=after_seconds)
+            keeper = Housekeeper(store, jobs)
+            tg.start_soon(keeper.run, stop)
         exporters = []
         if "export" in settings.roles:
             exporters = make_exporters(settings, link, store)
@@ -61,7 +69,7 @@ async def server(settings: ServerSettings, stop: anyio.Event) -> None:
         if "api" in settings.roles:
             from robometrics.api.app import make_app, serve  # noqa: PLC0415
 
-            app = make_app(link, store, consumers)
+            app = make_app(link, store, consumers, keeper, settings.policy)
             tg.start_soon(serve, app, settings.bind, settings.port, stop)
         await _prepare(settings, link, store, stop)
         for consumer in consumers:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from robometrics.cli.services import complain, run_until_done
 from robometrics.errors import RoboMetricsError
-from robometrics.settings import CONFIG_ENV, UpSettings, add_flags, load
+from robometrics.settings import UpSettings, add_flags, load
+from robometrics.sources import CONFIG_ENV
 
 STOP_SECONDS = 90.0
 

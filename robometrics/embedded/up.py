@@ -124,7 +124,10 @@ class _Plan:
         shown = "127.0.0.1" if settings.bind in ("0.0.0.0", "::") else settings.bind  # noqa: S104
         self.api_url = f"http://{shown}:{self._port}"
         server = [*python, "server", f"--nats-url={self.nats_url}"]
-        server += [f"--mongo-url={self.mongo_url}", "--roles=api,persist,rollup"]
+        server += [
+            f"--mongo-url={self.mongo_url}",
+            "--roles=api,persist,rollup,housekeeping",
+        ]
         server += [f"--port={self._port}", *to_flags(settings, ["bind", "log_level"])]
         self.children.append(Child("server", server, logs, say))
         self._checks.append(("server", self._server_is_ready))

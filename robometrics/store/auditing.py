@@ -32,6 +32,7 @@ from robometrics.store.fleet import ProcessRow
 from robometrics.store.fleet_changes import newest
 from robometrics.store.gaps import Explanations
 from robometrics.store.keys import Series
+from robometrics.store.marks import TALLIES, Marks
 from robometrics.store.report import (
     Report,
     missing_numbers,
@@ -123,6 +124,9 @@ class _Audit:
         self._missing_events: list[str] = []
         self._missing_events_total = 0
         self._missing_events_explained = 0
+        self._beyond: dict[tuple[str, str], int] = {}
+        self._beyond_until = 0
+        self._tallied_from = 0
 
     async def add(self, hour: Hour, processes: Sequence[ProcessRow]) -> None:
         first = hour.start - TALLY_SLOTS_MAX + 1
@@ -157,6 +161,9 @@ class _Audit:
     ) -> AsyncIterator[tuple[Account, int]]:
         """Yield each run of one series, with its missing slots."""
         series = Series(self._host, kind, name)
+        if self._beyond.get((kind, name), 0) > hour.base:
+            self._note_beyond(hour, kind)
+            return
         evidence = self._store.evidence
         stored = await evidence.stored(series, hour.base, hour.end)
         rolled = await asyncio.gather(
@@ -165,7 +172,15 @@ class _Audit:
                 for resolution in RESOLUTIONS
             )
         )
-        by_resolution = dict(zip(RESOLUTIONS, rolled, strict=True))
+        marks = await self._marks_of(series)  # after what they speak of
+        if marks.before("raw") > hour.base:
+            self._note_beyond(hour, kind)
+            return
+        by_resolution = {
+            resolution: found
+            for resolution, found in zip(RESOLUTIONS, rolled, strict=True)
+            if marks.unknown_before(resolution) <= hour.base
+        }
         ids = {run[2:] for run in claimed} | set(stored) | set().union(*rolled)
         # What the outbox gave up may have been the tally.
         spared = sum(
@@ -173,11 +188,15 @@ class _Audit:
         )
         for run_id in sorted(ids):
             run = Run(kind, name, *run_id)
+            if marks.before("raw", run.run) > hour.base:
+                self._note_beyond(hour, kind)
+                continue
             claim = claimed.get(run, Claim())
             kept = stored.get(run_id, Stored())
             folded = {
                 resolution: found.get(run_id, Folded())
                 for resolution, found in by_resolution.items()
+                if marks.unknown_before(resolution, run.run) <= hour.base
             }
             account, missing = compare(
                 run,
@@ -194,6 +213,23 @@ class _Audit:
                 self._see(run.run, list(slots.ranges(there & hour.slots, hour.base)))
             if account.says_something:
                 yield account, missing
+
+    async def _marks_of(self, series: Series) -> Marks:
+        """Return what retention left of *series*; without tallies nothing is told."""
+        marks = await self._store.marks.read(series)
+        host = marks
+        if series.kind != "host":
+            host = await self._store.marks.read(Series(self._host, "host", ""))
+        self._tallied_from = host.before(TALLIES)
+        raw = max(marks.before("raw"), self._tallied_from)
+        self._beyond[series.kind, series.name] = raw
+        return Marks({**marks.series, "raw": raw}, marks.runs)
+
+    def _note_beyond(self, hour: Hour, kind: str) -> None:
+        """Leave an hour out: what was there of a series may have been deleted."""
+        self._beyond_until = max(self._beyond_until, min(hour.base + HOUR, hour.stop))
+        if kind == "host":
+            self._present.append((hour.start, hour.stop - 1))
 
     def _see(self, run: str, found: list[tuple[int, int]]) -> None:
         """Note the slots that there is a batch of the host for."""
@@ -239,17 +275,19 @@ class _Audit:
             missing_events_total=self._missing_events_total,
             missing_events_explained=self._missing_events_explained,
             gaps=self._explanations.all,
+            beyond_retention_until=self._beyond_until or None,
         )
         for outbox, found in sorted(self._numbers.items()):
             known, earlier = await self._store.evidence.numbers(
                 self._host, outbox, found
             )
+            await self._marks_of(Series(self._host, "host", ""))
             report.missing_tallies += missing_numbers(
                 outbox,
                 known,
-                self._given_up,
+                [*self._given_up, (0, self._tallied_from - 1)],
                 # Else its first ones may be older than what this database was given.
-                from_one=not earlier and start <= first_slot,
+                from_one=not (earlier or self._tallied_from) and start <= first_slot,
             )
         # Who posts over HTTP may pause: only between a worker's own batches something
         # must be there.

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from pymongo import DESCENDING
+from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import BulkWriteError
 
 from robometrics.errors import DiscardMessageError
@@ -40,6 +40,10 @@ from robometrics.store.strips import Strip, joined
 
 COLLECTION = "batches"
 BLOCKS = "blocks"
+BLOCK_INDEX = ("host", "kind", "name", "start", "bytes", "samples")
+"""Who has how much since when, without reading the blocks."""
+
+INDEXES = ((BLOCKS, [(field, ASCENDING) for field in BLOCK_INDEX]),)
 HOUR = 3_600
 _SUMMARY = {"summary": 0}
 """The projection of what programs do not read of blocks."""

@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 import msgspec
+from bson import encode
 from bson.binary import Binary
 from pymongo import ReadPreference
 from pymongo.errors import DuplicateKeyError
@@ -67,6 +68,9 @@ class Compacted(msgspec.Struct):
     damaged: int = 0
     """Documents that cannot be read; they stay where they are."""
 
+    hour: int = 0
+    """Which it was, by its first slot."""
+
 
 class _Found(NamedTuple):
     """Batches of one run."""
@@ -107,13 +111,24 @@ class Compactor:
                 wanted = {"_id": id_range(digest, hour + HOUR, before)}
                 document = await oldest(self._fresh, wanted, _ID)
 
+    async def oldest_slot(self, series_max: int) -> int | None:
+        """Return the oldest batch not in a block, of the first so many series."""
+        found = None
+        async for first in oldest_of_each(self._fresh, _ID):
+            slot = slot_of(first)
+            found = slot if found is None else min(found, slot)
+            series_max -= 1
+            if not series_max:
+                break
+        return found
+
     async def compact_hour(self, digest: bytes, hour: int) -> Compacted:
         """Move the batches of one series and hour.
 
         Raises:
             RetryLaterError: The database is away, or others always were faster.
         """
-        done = Compacted()
+        done = Compacted(hour=hour)
         async for documents in self._portions(digest, hour):
             runs, damaged = await asyncio.to_thread(_readable, documents)
             done.damaged += damaged
@@ -123,9 +138,11 @@ class Compactor:
                 except DiscardMessageError:
                     done.damaged += 1
                     continue
+                # They are in blocks now. One that comes again is a repeat. MongoDB 6
+                # looks for many ids in the whole collection, if it is not bounded.
+                bounds = {"$gte": found.ids[0], "$lte": found.ids[-1]}
                 with translated():
-                    # They are in blocks now. One that comes again is a repeat.
-                    await self._fresh.delete_many({"_id": {"$in": found.ids}})
+                    await self._fresh.delete_many({"_id": {"$in": found.ids, **bounds}})
                 done.batches += len(found.ids)
         return done
 
@@ -202,7 +219,9 @@ class Compactor:
             "start": datetime.fromtimestamp(piece.start, timezone.utc),
             "revision": piece.revision + 1,
             **piece.fields,
+            "bytes": 0,
         }
+        document["bytes"] = len(encode(document))
         with translated():
             if piece.revision:
                 known = {"_id": identifier, "revision": piece.revision}

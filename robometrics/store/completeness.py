@@ -24,6 +24,8 @@ class Counts(msgspec.Struct):
     stored: int = 0
     is_accounted: bool = True
     """Whether workers say what they took; not of what was only posted over HTTP."""
+    beyond_retention_until: int | None = None
+    """Before this slot nothing was counted of some run: retention deleted it."""
 
 
 async def count(
@@ -51,8 +53,15 @@ async def count(
         claimed = claims([tally async for tally in tallies], hour)
         told = {(run.run, run.generation): claim for run, claim in claimed.items()}
         found = await store.evidence.stored(series, hour.start, hour.stop)
+        marks = await store.marks.read(series)  # after what they speak of
+        if marks.before("raw") > hour.base:
+            total.beyond_retention_until = hour.stop
+            continue
         present = 0
         for run in {*told, *found}:
+            if marks.before("raw", run[0]) > hour.base:
+                total.beyond_retention_until = hour.stop
+                continue
             runs.add(run[0])
             claim = told.get(run, Claim())
             there = found.get(run, Stored()).bits(hour.base)

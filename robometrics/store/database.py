@@ -11,12 +11,18 @@ from pymongo.errors import CollectionInvalid, OperationFailure
 from robometrics.errors import SettingsError
 from robometrics.store import (
     batches,
+    compaction,
     dead_letters,
+    departed,
     evidence,
     fleet,
     gaps,
     inventory,
+    leases,
+    marks,
+    retention,
     rollups,
+    sizes,
     tallies,
     trials,
 )
@@ -49,6 +55,15 @@ class Store:
         self.evidence = evidence.Evidence(database)
         self.dead_letters = dead_letters.DeadLetters(database)
         self.trials = trials.Trials(database)
+        self.compactor = compaction.Compactor(database)
+        self.retention = retention.Retention(database)
+        self.departed = departed.Departed(database)
+        self.marks = marks.MarkBook(database)
+        self.sizes = sizes.Sizes(database)
+
+    def lease(self, work: str) -> leases.Lease:
+        """Return who of many does *work*."""
+        return leases.Lease(self._database, work)
 
     async def prepare(self) -> None:
         """Create what is not there yet; safe to repeat, and in parallel.
@@ -61,6 +76,7 @@ class Store:
             for name in _CLUSTERED:
                 await self._create_clustered(name)
             indexes = (
+                *batches.INDEXES,
                 *fleet.INDEXES,
                 *gaps.INDEXES,
                 *tallies.INDEXES,

@@ -24,6 +24,7 @@ from robometrics.errors import NotFoundError
 from robometrics.schema import AnyBatch
 from robometrics.store.database import Store
 from robometrics.store.keys import Series
+from robometrics.store.marks import PAGES
 from robometrics.store.rollups import RESOLUTIONS
 from robometrics.store.rollups.comparing import (
     HOUR,
@@ -86,6 +87,9 @@ class Rebuilt(msgspec.Struct, kw_only=True):
     found: list[Found] = []
     """The first differences, as they were found."""
 
+    beyond_retention_until: int | None = None
+    """Of some series the range up to there was left out: retention deleted batches."""
+
     @property
     def is_equal(self) -> bool:
         return not (self.differing or self.not_folded or self.only_folded)
@@ -145,8 +149,12 @@ class _Rebuilding:
         self._found = found
 
     async def run(self, *, repair: bool) -> None:
+        if await self._is_beyond():
+            return
         missing = await self._not_folded(count=True)
         wrong = {name: await self._compare(name) for name in RESOLUTIONS}
+        if await self._is_beyond():  # meanwhile, so what was read may not be all
+            return
         if repair and (missing or any(wrong.values())):
             await self._store.rollups.fold(missing)
             for name in RESOLUTIONS:
@@ -163,6 +171,19 @@ class _Rebuilding:
         for name in RESOLUTIONS:
             self._found.differing += len(left[name])
             self._found.repaired += len(wrong[name] - left[name])
+
+    async def _is_beyond(self) -> bool:
+        """Tell whether retention may have deleted what the windows were made of.
+
+        Made anew of what is left, they would be less than they are.
+        """
+        marks = await self._store.marks.read(self._series)
+        gone = max(marks.any_before("raw"), marks.any_before(PAGES))
+        if gone <= self._base:
+            return False
+        until = max(self._found.beyond_retention_until or 0, self._base + HOUR)
+        self._found.beyond_retention_until = until
+        return True
 
     async def _not_folded(self, *, count: bool = False) -> list[AnyBatch]:
         """Return what is stored and, as every resolution says, not folded."""

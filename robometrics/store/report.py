@@ -56,6 +56,8 @@ class Report(msgspec.Struct, kw_only=True):
 
     holes_slots: int = 0
     gaps: list[Explained] = []
+    beyond_retention_until: int | None = None
+    """Of some series the range up to there was left out: retention deleted it."""
 
     @property
     def late(self) -> int:

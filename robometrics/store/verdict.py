@@ -48,12 +48,20 @@ async def _left(
             *(evidence.folded(series, each, base, stop) for each in RESOLUTIONS)
         ),
     )
+    marks = await store.marks.read(series)
     left = []
     for row in rows:
         run = row.run, tally.generation
-        there = stored.get(run, Stored()).bits(base)
-        for resolution in folded:
-            there &= resolution.get(run, Folded()).seen
+
+        def gone(before: int) -> int:
+            """Return what, sent again, would be deleted again or counted twice."""
+            return slots.span(base, before, base)
+
+        raw = gone(marks.before("raw", row.run))
+        there = stored.get(run, Stored()).bits(base) | raw
+        for resolution, found in zip(RESOLUTIONS, folded, strict=True):
+            unknown = gone(marks.unknown_before(resolution, row.run))
+            there &= found.get(run, Folded()).seen | unknown
         missing = row.slots & ~slots.moved(there, base, tally.from_slot)
         if missing:
             left.append(msgspec.structs.replace(row, slots=missing))

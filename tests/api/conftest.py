@@ -14,7 +14,7 @@ from waiting import eventually
 
 from robometrics import subjects
 from robometrics.api.app import make_app, serve
-from robometrics.api.health import Watched
+from robometrics.api.health import Keeper, Watched
 from robometrics.broker import AckedPublisher, Link
 from robometrics.schema import AnyBatch, encode
 from robometrics.store import Store
@@ -58,12 +58,15 @@ async def served(link: Link, store: Store) -> AsyncIterator[Served]:
 
 
 @asynccontextmanager
-async def serving(link: Link, store: Store, *watched: Watched) -> AsyncIterator[Served]:
+async def serving(
+    link: Link, store: Store, *watched: Watched, keeper: Keeper | None = None
+) -> AsyncIterator[Served]:
     """Serve the API beside the block."""
     port = free_port()
     stop = anyio.Event()
     async with anyio.create_task_group() as tg:
-        tg.start_soon(serve, make_app(link, store, watched), "127.0.0.1", port, stop)
+        app = make_app(link, store, watched, keeper)
+        tg.start_soon(serve, app, "127.0.0.1", port, stop)
         found = Served(f"http://127.0.0.1:{port}", link, store)
 
         async def answers() -> bool:

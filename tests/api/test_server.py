@@ -82,6 +82,7 @@ async def test_openapi_describes_every_endpoint_with_examples(served: Served) ->
         "/api/v1/completeness",
         "/api/v1/gpus",
         "/api/v1/pipeline",
+        "/api/v1/usage",
         "/api/v1/health/live",
         "/api/v1/health/ready",
         "/health",

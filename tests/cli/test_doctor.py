@@ -111,7 +111,7 @@ async def test_where_all_is_well_it_says_so_of_everything(
         *("settings", "packages", "broker", "stream", "clock of broker"),
         *("stream fill", "consumer persist", "consumer rollup"),
         *("database", "copies", "collections", "clock of database"),
-        *("dead letters", "hosts", "worker", "outbox", "disk"),
+        *("dead letters", "housekeeping", "hosts", "worker", "outbox", "disk"),
     ] == report.names()
     for name in report.names():
         report.line("ok", name)

@@ -9,9 +9,10 @@ import pytest
 from robometrics.broker import BrokerState, Depth, DurableDepth, StreamDepth
 from robometrics.cli.checks.broker import _of_state, fill_of, lag_of
 from robometrics.cli.checks.clocks import compare_clocks
-from robometrics.cli.checks.database import of_state, silent_hosts
+from robometrics.cli.checks.database import housekeeping, of_state, silent_hosts
 from robometrics.cli.checks.finding import at_least, duration
 from robometrics.store import DatabaseState, HostRow
+from robometrics.store.leases import Held
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 
@@ -165,3 +166,45 @@ def test_of_many_silent_hosts_the_last_to_fall_silent_are_named() -> None:
     assert "h1 (7 min), h2" in finding.found
     assert finding.found.endswith("and 3 more")
     assert "ok" == silent_hosts(rows[:1], 1_000_000).level
+
+
+def held(seconds_left: float = 60, **said: object) -> Held:
+    return Held(holder="box/7", seconds_left=seconds_left, now=NOW, said=said)
+
+
+@pytest.mark.parametrize(
+    ("keeper", "oldest_age", "level", "words"),
+    [
+        (None, None, "ok", "nobody kept house so far; nothing waits"),
+        (None, 7_000, "ok", "nothing waits"),
+        (
+            None,
+            40_000,
+            "warning",
+            "nobody kept house so far: samples that are 11 h old",
+        ),
+        (held(-90_000), 90_000, "warning", "nobody kept house for 1 d"),
+        (held(-90_000), None, "ok", "nobody kept house for 1 d; nothing waits"),
+        (held(-200, last_done={"a": 999_900}), 0, "ok", "box/7: a 2 min ago"),
+        (held(), 0, "ok", "box/7: it has begun"),
+        (held(problem="MongoDB: x"), 0, "warning", "box/7: MongoDB: x"),
+        (held(backlog_seconds=9_000.0), 20_000, "ok", "catching up: 2 h behind"),
+        (
+            held(last_done={"a": 999_990, "b": 1}, damaged_documents=3),
+            900_000,
+            "warning",
+            "a 10 s ago, b 12 d ago; 3 documents are damaged",
+        ),
+    ],
+)
+def test_a_house_nobody_keeps_is_told(
+    keeper: Held | None, oldest_age: int | None, level: str, words: str
+) -> None:
+    now = 1_000_000
+    oldest = None if oldest_age is None else now - oldest_age
+
+    found = housekeeping(keeper, oldest, 900, now)
+
+    assert level == found.level
+    assert words in found.found
+    assert (level == "warning") == bool(found.advice)

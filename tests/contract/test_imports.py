@@ -19,7 +19,7 @@ ROOT = Path(robometrics.__file__).parent
 CONTRACT = frozenset(
     {
         *("schema", "requests", "subjects", "metrics"),
-        *("errors", "settings", "rules", "runtime", "times"),
+        *("errors", "settings", "sources", "rules", "keeping", "runtime", "times"),
     }
 )
 """Modules of the contract."""
@@ -34,16 +34,17 @@ MAY_IMPORT = {
     "lib": {"contract", "broker"},
     "publisher": {"contract", "broker", "service"},
     "consumers": {"contract", "broker", "store", "service"},
+    "housekeeping": {"contract", "store", "service"},
     "queries": {"contract", "store"},
     "tables": {"contract", "store", "queries"},
     "api": {"contract", "broker", "store", "queries", "tables", "service", "viz"},
     "embedded": {
         *("contract", "service", "broker", "store"),
-        *("publisher", "consumers", "api"),
+        *("publisher", "consumers", "housekeeping", "api"),
     },
     "cli": {
         *("contract", "service", "broker", "store", "lib"),
-        *("publisher", "consumers", "api", "embedded"),
+        *("publisher", "consumers", "housekeeping", "api", "embedded"),
     },
     "pytest_plugin": {"contract", "lib"},
     "__main__": {"cli"},
@@ -253,6 +254,7 @@ def test_the_driver_is_chosen_in_exactly_one_module() -> None:
         ("publisher.desk", "import robometrics.api.hub", "imports point down only"),
         ("api.hub", "from robometrics.consumers import x", "imports point down only"),
         ("consumers.a", "import robometrics.publisher", "imports point down only"),
+        ("housekeeping.a", "from robometrics import broker", "imports point down only"),
         ("broker.link", "import robometrics.store", "imports point down only"),
         ("store.fold", "from robometrics import broker", "imports point down only"),
         ("api.app", "def f():\n    import robometrics.cli", "imports point down only"),

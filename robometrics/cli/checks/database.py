@@ -6,6 +6,8 @@ import time
 from collections.abc import AsyncIterator
 from datetime import datetime, timezone
 
+import msgspec
+
 from robometrics.cli.checks.clocks import compare_clocks
 from robometrics.cli.checks.finding import (
     Finding,
@@ -18,12 +20,18 @@ from robometrics.cli.checks.finding import (
 )
 from robometrics.errors import RetryLaterError, SettingsError
 from robometrics.store import DatabaseState, HostRow, Store, open_store
+from robometrics.store.house import LEASE, HouseState
+from robometrics.store.leases import Held
 
 SILENT_SECONDS = 300.0
 RETIRED_SECONDS = 7 * 86_400.0
 """A host silent for so long was taken away on purpose."""
 
 _HOSTS_MAX = 1_000
+_SERIES_MAX = 500
+_HOUR = 3_600
+_BEHIND_SECONDS = 3_600.0
+_UNKEPT_SECONDS = 300.0
 _NAMED_MAX = 5
 _OLDEST_VERSION = (5, 3)  # has clustered collections
 _TESTED_VERSION = (6, 0)
@@ -61,6 +69,10 @@ async def _check_opened(store: Store, subject: Subject) -> AsyncIterator[Finding
         )
     else:
         yield ok("dead letters", "none")
+    held = await store.lease(LEASE).read()
+    oldest_slot = await store.compactor.oldest_slot(_SERIES_MAX)
+    after_seconds = subject.server.compact_after_seconds
+    yield housekeeping(held, oldest_slot, after_seconds, time.time())
     yield silent_hosts(await store.fleet.latest_hosts(_HOSTS_MAX), time.time())
 
 
@@ -96,6 +108,56 @@ def of_state(state: DatabaseState, url: str) -> list[Finding]:
             "robometrics provision makes them; one of another kind must go first",
         )
     return [version, copies, prepared]
+
+
+def housekeeping(
+    held: Held | None, oldest_slot: int | None, compact_after_seconds: int, now: float
+) -> Finding:
+    """Judge whether what is stored is compacted, and deleted in its time.
+
+    Args:
+        held: Who keeps house, if anybody ever did.
+        oldest_slot: Of the batches that are in no block.
+        compact_after_seconds: How old they may become, beside their hour.
+        now: Seconds since 1970.
+    """
+    name = "housekeeping"
+    due = compact_after_seconds + _HOUR
+    waiting = max(0.0, now - (oldest_slot or now) - due)
+    if held is None or held.seconds_left < -_UNKEPT_SECONDS:
+        since = f"for {duration(-held.seconds_left)}" if held else "so far"
+        found = f"nobody kept house {since}"
+        if waiting < _BEHIND_SECONDS:
+            return ok(name, f"{found}; nothing waits for it")
+        return warning(
+            name,
+            f"{found}: samples that are {duration(waiting + due)} old are not "
+            "compacted, and nothing is deleted",
+            "run robometrics-server with the role housekeeping; robometrics up does",
+        )
+    state = msgspec.convert(held.said or {}, HouseState)
+    if state.problem:
+        return warning(
+            name, f"{held.holder}: {state.problem}", "its log has the details"
+        )
+    damaged = state.damaged_documents
+    if state.backlog_seconds > _BEHIND_SECONDS:
+        found = f"catching up: {duration(state.backlog_seconds)} behind"
+    elif not state.last_done:
+        found = "it has begun"
+    else:
+        found = ", ".join(
+            f"{job} {duration(max(0, now - slot))} ago"
+            for job, slot in state.last_done.items()
+        )
+    found = f"{held.holder}: {found}"
+    if damaged:
+        return warning(
+            name,
+            f"{found}; {damaged} documents are damaged, and stay where they are",
+            "its log names them; has the disk errors?",
+        )
+    return ok(name, found)
 
 
 def silent_hosts(rows: list[HostRow], now: float) -> Finding:
