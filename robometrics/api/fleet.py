@@ -13,7 +13,7 @@ from litestar.params import QueryParameter
 from robometrics.api.problems import RESPONSES
 from robometrics.errors import NotFoundError
 from robometrics.store import GpuRow, HostRow, ProcessRow, RunRow, Store
-from robometrics.store.fleet import process_key
+from robometrics.store.fleet_rows import process_key
 from robometrics.times import to_ms
 
 LIVE_SECONDS = 15

@@ -10,7 +10,7 @@ import msgspec
 
 from robometrics.errors import BadRequestError, NotFoundError
 from robometrics.store import GpuRow, ProcessRow, Series, Store
-from robometrics.store.fleet import process_key
+from robometrics.store.fleet_rows import process_key
 
 SERIES_MAX = 1_000
 _PATTERN = re.compile(r"[*?\[]")

@@ -12,7 +12,8 @@ hour, ``audit`` compares, ``report`` sums up.
 from robometrics.store.batches import Batches
 from robometrics.store.database import Store, open_store
 from robometrics.store.dead_letters import DeadLetter, DeadLetters, KeptLetter
-from robometrics.store.fleet import Fleet, GpuRow, HostRow, ProcessRow, RunRow
+from robometrics.store.fleet import Fleet
+from robometrics.store.fleet_rows import GpuRow, HostRow, ProcessRow, RunRow
 from robometrics.store.gaps import Gap
 from robometrics.store.inspection import DatabaseState
 from robometrics.store.keys import Series, message_key

@@ -28,8 +28,8 @@ from robometrics.store.audit import (
     hours,
 )
 from robometrics.store.database import Store
-from robometrics.store.fleet import ProcessRow
 from robometrics.store.fleet_changes import newest
+from robometrics.store.fleet_rows import ProcessRow
 from robometrics.store.gaps import Explanations
 from robometrics.store.keys import Series
 from robometrics.store.marks import TALLIES, Marks

@@ -10,15 +10,13 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import msgspec
 from pymongo import ASCENDING, DESCENDING, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from robometrics.schema import NS_PER_SECOND, AnyBatch, Event, GpuBatch, ProcessBatch
-from robometrics.store.driver import Database, plain
+from robometrics.store.driver import Database
 from robometrics.store.failures import insert_new, require_duplicates, translated
 from robometrics.store.fleet_changes import (
-    CURRENT,
     event_document,
     host_facts,
     joined,
@@ -28,6 +26,16 @@ from robometrics.store.fleet_changes import (
     see_host,
     see_process,
     see_run,
+)
+from robometrics.store.fleet_rows import (
+    GpuRow,
+    HostRow,
+    ProcessRow,
+    RunRow,
+    gpu_row,
+    host_row,
+    process_row,
+    run_row,
 )
 from robometrics.subjects import escape
 
@@ -42,72 +50,6 @@ FUTURE_SECONDS = 86_400
 
 _REFRESH_SLOTS = 5
 _REMEMBERED_MAX = 100_000
-
-
-class HostRow(msgspec.Struct, kw_only=True):
-    """One host; slots are seconds since the Unix epoch."""
-
-    host: str
-    first_slot: int
-    last_slot: int
-    process_count: int = 0
-    outbox_messages: int | None = None
-    """Not yet acknowledged, as the host last said; ``None`` if it never did."""
-
-    clock_offset_ns: int | None = None
-    """The host's clock minus the server's."""
-
-    outbox_bytes: int | None = None
-    worker_batches_shed_total: int | None = None
-    """Batches its outbox gave up since the worker started."""
-
-    facts: dict[str, str | int | float] = {}
-    """What the machine is, as it last said; see ``schema.Event.facts``."""
-
-    facts_at_ns: int | None = None
-    """When it said so, ns since the Unix epoch; ``None`` if it never did."""
-
-
-class ProcessRow(msgspec.Struct, kw_only=True):
-    """One process name on a host, with its latest run."""
-
-    host: str
-    process: str
-    first_slot: int
-    last_slot: int
-    run: str
-    pid: int
-
-
-class GpuRow(msgspec.Struct, kw_only=True):
-    """One GPU of a host, as it last was."""
-
-    host: str
-    index: int
-    first_slot: int
-    last_slot: int
-    uuid: str
-    model: str
-
-
-class RunRow(msgspec.Struct, kw_only=True):
-    """One incarnation of a process; times in ns since the Unix epoch."""
-
-    host: str
-    process: str
-    run: str
-    pid: int = 0
-    first_slot: int | None = None
-    last_slot: int | None = None
-    started_at_ns: int | None = None
-    registered_ns: int = 0
-    ended_ns: int | None = None
-    end: str | None = None
-    """``exited`` or ``unregistered``; ``None`` while it goes on."""
-
-    exit_code: int | None = None
-    command: str = ""
-    tags: dict[str, str] = {}
 
 
 class Fleet:
@@ -192,13 +134,13 @@ class Fleet:
             counts: dict[str, int] = {}
             async for row in self._processes.find({}, {"host": 1}):
                 counts[row["host"]] = counts.get(row["host"], 0) + 1
-        return [_host_row(row, counts.get(row["host"], 0)) for row in found]
+        return [host_row(row, counts.get(row["host"], 0)) for row in found]
 
     async def latest_hosts(self, limit: int) -> list[HostRow]:
         """Return the hosts seen last, newest first, their processes not counted."""
         with translated():
             cursor = self._hosts.find({}).sort("last_slot", DESCENDING).limit(limit)
-            return [_host_row(row, 0) async for row in cursor]
+            return [host_row(row, 0) async for row in cursor]
 
     async def span_of(self, host: str) -> tuple[int, int] | None:
         """Return the first and last slot in which *host* was seen, if it ever was."""
@@ -213,19 +155,19 @@ class Fleet:
         """Return the processes of *host*, or of all hosts, by host and name."""
         with translated():
             cursor = self._processes.find({} if host is None else {"host": host})
-            return [_process_row(row) async for row in cursor.sort("_id")]
+            return [process_row(row) async for row in cursor.sort("_id")]
 
     async def process(self, host: str, process: str) -> ProcessRow | None:
         with translated():
             row = await self._processes.find_one({"_id": joined(host, process)})
-        return None if row is None else _process_row(row)
+        return None if row is None else process_row(row)
 
     async def gpus(self, host: str | None = None) -> list[GpuRow]:
         """Return the GPUs of *host*, or of all hosts, by host and index."""
         with translated():
             cursor = self._gpus.find({} if host is None else {"host": host})
             order = [("host", ASCENDING), ("index", ASCENDING)]
-            return [_gpu_row(row) async for row in cursor.sort(order)]
+            return [gpu_row(row) async for row in cursor.sort(order)]
 
     async def runs(
         self, host: str, process: str | None = None, *, limit: int
@@ -234,7 +176,7 @@ class Fleet:
         wanted = {"host": host, **({"process": process} if process else {})}
         with translated():
             cursor = self._runs.find(wanted).sort("last_slot", DESCENDING).limit(limit)
-            return [_run_row(row) async for row in cursor]
+            return [run_row(row) async for row in cursor]
 
     async def runs_between(
         self, hosts: Sequence[str], start: int, stop: int, *, limit: int
@@ -247,7 +189,7 @@ class Fleet:
         }
         with translated():
             cursor = self._runs.find(wanted).limit(limit)
-            return [_run_row(row) async for row in cursor]
+            return [run_row(row) async for row in cursor]
 
     async def runs_of(self, rows: Sequence[ProcessRow]) -> dict[str, RunRow]:
         """Return the latest run of each of *rows*, by ``row.host/process``."""
@@ -261,7 +203,7 @@ class Fleet:
         ids = [joined(*identity) for identity in identities]
         with translated():
             cursor = self._runs.find({"_id": {"$in": ids}})
-            rows = [_run_row(row) async for row in cursor]
+            rows = [run_row(row) async for row in cursor]
         return {(row.host, row.process, row.run): row for row in rows}
 
     async def tags_of(
@@ -278,71 +220,8 @@ class Fleet:
             }
 
 
-def process_key(row: ProcessRow) -> str:
-    """Return the key of *row* in the answer of ``runs_of``."""
-    return joined(row.host, row.process)
-
-
 def _identity(batch: AnyBatch) -> tuple[str, str, str]:
     return batch.host, batch.name, batch.run
-
-
-def _process_row(row: dict[str, Any]) -> ProcessRow:
-    return ProcessRow(
-        host=row["host"],
-        process=row["process"],
-        first_slot=row["first_slot"],
-        last_slot=row["last_slot"],
-        run=row["current"]["run"],
-        pid=row["current"]["pid"],
-    )
-
-
-def _gpu_row(row: dict[str, Any]) -> GpuRow:
-    return GpuRow(
-        host=row["host"],
-        index=row["index"],
-        first_slot=row["first_slot"],
-        last_slot=row["last_slot"],
-        uuid=row["current"]["uuid"],
-        model=row["current"]["model"],
-    )
-
-
-def _host_row(row: dict[str, Any], process_count: int) -> HostRow:
-    facts = row.get("facts", {})
-    return HostRow(
-        host=row["host"],
-        first_slot=row["first_slot"],
-        last_slot=row["last_slot"],
-        process_count=process_count,
-        facts={key: plain(value) for key, value in facts.get("known", {}).items()},
-        facts_at_ns=plain(facts.get("at_ns")),
-        **{key: plain(row.get("current", {}).get(key)) for key in CURRENT},
-    )
-
-
-def _run_row(row: dict[str, Any]) -> RunRow:
-    ended = row.get("ended")
-    request = row.get("registered", {})
-    registered_ns = plain(request.get("at_ns", 0))
-    if ended is not None and ended["at_ns"] < registered_ns:
-        ended = None  # it was registered again after that
-    return RunRow(
-        host=row["host"],
-        process=row["process"],
-        run=row["run"],
-        pid=row.get("pid") or request.get("pid") or 0,
-        first_slot=row.get("first_slot"),
-        last_slot=row.get("last_slot"),
-        started_at_ns=plain(request.get("started_at_ns")),
-        registered_ns=registered_ns,
-        ended_ns=plain(ended["at_ns"]) if ended else None,
-        end=ended["how"] if ended else None,
-        exit_code=ended["code"] if ended else None,
-        command=request.get("command", ""),
-        tags=request.get("tags", {}),
-    )
 
 
 async def _apply(collection: Any, updates: list[UpdateOne]) -> None:

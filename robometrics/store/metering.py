@@ -10,7 +10,7 @@ import msgspec
 from robometrics.keeping import RESOLUTIONS, SECONDS_PER_DAY, Policy, longest
 from robometrics.store import batches, dead_letters, leases, marks, tallies, trials
 from robometrics.store.database import Store
-from robometrics.store.fleet import process_key
+from robometrics.store.fleet_rows import process_key
 from robometrics.store.forecast import Growing, full_in_days, most_bytes
 from robometrics.store.kept import KEPT, Kept
 from robometrics.store.keys import Series

@@ -14,7 +14,7 @@ from servers import MongoServer
 
 from robometrics.schema import NS_PER_SECOND, AnyBatch, Event
 from robometrics.store import Fleet, HostRow, ProcessRow, RunRow, Store, open_store
-from robometrics.store.fleet import process_key
+from robometrics.store.fleet_rows import process_key
 
 RUN = "ab12cd34-42-777"
 AT = SLOT * NS_PER_SECOND

@@ -11,7 +11,7 @@ from robometrics.api.seed import deriving, rows
 from robometrics.api.seed.rows import MachineRow, StaticRow
 from robometrics.schema import AnyBatch, GpuBatch, HostBatch, ProcessBatch
 from robometrics.store import HostRow, ProcessRow, Series, Store
-from robometrics.store.fleet import process_key
+from robometrics.store.fleet_rows import process_key
 
 HOSTS_MAX = 1_000
 SERIES_MAX = 1_000
