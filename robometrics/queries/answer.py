@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -15,6 +16,9 @@ from robometrics.queries.selection import Selected
 from robometrics.queries.span import Span
 from robometrics.schema import NS_PER_SECOND
 from robometrics.store import Series, Sketches, Store
+
+_SURELY_THERE_SECONDS = 3_600
+"""What is younger need not be looked up: no hour is deleted that is under way."""
 
 
 class SeriesPieces(msgspec.Struct):
@@ -95,6 +99,8 @@ async def read_pieces(
     Raises:
         RetryLaterError: The database is away.
     """
+    if wanted.source == "raw" and not await _has_raw(store, series, span):
+        wanted = coarser(span)
     if wanted.source == "raw":
         try:
             raw = await reading.read_raw(store, series, selected, *span.slots())
@@ -109,3 +115,12 @@ async def read_pieces(
     )
     steps = Steps.of(span, wanted.step_ns)
     return SeriesPieces(series, wanted.source, steps, selected, *found)
+
+
+async def _has_raw(store: Store, series: Series, span: Span) -> bool:
+    """Tell whether retention has left the raw samples of *span* alone."""
+    first, _ = span.slots()
+    if time.time() - first < _SURELY_THERE_SECONDS:
+        return True
+    marks = await store.marks.read(series)
+    return marks.any_before("raw") <= first

@@ -9,6 +9,7 @@ import pytest
 from builders import event, host_batch, process_batch
 
 from robometrics.schema import Previous
+from robometrics.store import Series
 
 from .conftest import Served
 
@@ -337,3 +338,22 @@ async def test_quantiles_have_no_meaning_for_single_samples_or_groups(
             **wrong,
         )
         assert ["quantile"] == [each["field"] for each in problem["errors"]]
+
+
+async def test_where_raw_samples_were_deleted_windows_answer(
+    served: Served, start: int
+) -> None:
+    """Retention keeps windows for longer."""
+    await served.keep(*chain(start, range(60)))
+    wanted = {"metric": "memory_rss_bytes", "max_points": 60}
+    [before] = await ask(served, start, start + 60, **wanted)
+
+    planner = Series("robot", "process", "planner")
+    await served.store.marks.set(planner, "raw", start + 3600)
+    await served.store._database["batches"].delete_many({})
+
+    [after] = await ask(served, start, start + 60, **wanted)
+    assert ("raw", "10s") == (before["resolution"], after["resolution"])
+    for found in (before, after):
+        metric = found["metrics"]["memory_rss_bytes"]
+        assert (0, 59_500) == (min(metric["min"]), max(metric["max"]))
