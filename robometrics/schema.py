@@ -344,8 +344,11 @@ def _check_columns(batch: AnyBatch) -> None:
     if len(offsets) > 1 and sorted(set(offsets)) != offsets:
         raise DiscardMessageError("offset_ns: must increase")
 
+    lengths = (1, len(offsets))
+    if set(map(len, batch.metrics.values())).issubset(lengths):
+        return
     for key, column in batch.metrics.items():
-        if len(column) not in (1, len(offsets)):
+        if len(column) not in lengths:
             raise DiscardMessageError(
                 f"metrics.{key}: {len(column)} values for {len(offsets)} samples"
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 
 from robometrics.errors import InvalidNameError
 
@@ -101,6 +102,7 @@ def _utf8(name: str) -> bytes:
         raise InvalidNameError(f"{name!r} is not valid Unicode") from exc
 
 
+@lru_cache(maxsize=65_536)  # a consumer asks for that of each message
 def process_samples(host: str, process: str) -> str:
     return f"{PREFIX}.samples.{escape(host)}.process.{escape(process)}"
 

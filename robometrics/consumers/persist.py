@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from robometrics.broker import Delivery, Link
 from robometrics.consumers.intake import Intake
 from robometrics.consumers.loop import ConsumerLoop
@@ -17,8 +19,9 @@ def persist(link: Link, store: Store, *, fetch_batches: int) -> ConsumerLoop:
         batches = [batch for _, batch in intake.batches]
         refused: dict[int, str] = {}
         if batches:
-            refused = await store.batches.insert(batches)
-            await store.fleet.see(batches)
+            refused, _ = await asyncio.gather(
+                store.batches.insert(batches), store.fleet.see(batches)
+            )
         await store.fleet.record([event for _, event in intake.events])
         await store.tallies.insert([tally for _, tally in intake.tallies])
         return {

@@ -6,6 +6,7 @@ repeated messages leave the same rows.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,7 +14,13 @@ from typing import Any
 from pymongo import ASCENDING, DESCENDING, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from robometrics.schema import NS_PER_SECOND, AnyBatch, Event, GpuBatch, ProcessBatch
+from robometrics.schema import (
+    NS_PER_SECOND,
+    AnyBatch,
+    Event,
+    GpuBatch,
+    ProcessBatch,
+)
 from robometrics.store.driver import Database
 from robometrics.store.failures import insert_new, require_duplicates, translated
 from robometrics.store.fleet_changes import (
@@ -26,6 +33,7 @@ from robometrics.store.fleet_changes import (
     see_host,
     see_process,
     see_run,
+    tells_of_worker,
 )
 from robometrics.store.fleet_rows import (
     GpuRow,
@@ -80,24 +88,23 @@ class Fleet:
         if not seen:
             return
 
-        hosts, processes, gpus, runs = [], [], [], []
+        processes, gpus, runs = [], [], []
+        of_hosts: dict[str, list[AnyBatch]] = {}
         for found in seen.values():
-            first = min(found, key=lambda batch: batch.slot)
-            last = max(found, key=lambda batch: batch.slot)
-            span = {
-                "$min": {"first_slot": first.slot},
-                "$max": {"last_slot": last.slot},
-            }
-            hosts.append(see_host(last, span))
+            last = max(found, key=_slot)
+            of_hosts.setdefault(last.host, []).extend(found)
             if isinstance(last, ProcessBatch):
-                processes.append(see_process(last, span))
-                runs.append(see_run(last, span))
+                processes.append(see_process(last, _span(found)))
+                runs.append(see_run(last, _span(found)))
             elif isinstance(last, GpuBatch):
-                gpus.append(see_gpu(last, span))
-        await _apply(self._hosts, hosts)
-        await _apply(self._processes, processes)
-        await _apply(self._gpus, gpus)
-        await _apply(self._runs, runs)
+                gpus.append(see_gpu(last, _span(found)))
+        hosts = [see_host(_newest(found), _span(found)) for found in of_hosts.values()]
+        await asyncio.gather(
+            _apply(self._hosts, hosts),
+            _apply(self._processes, processes),
+            _apply(self._gpus, gpus),
+            _apply(self._runs, runs),
+        )
 
         if len(self._written) > _REMEMBERED_MAX:
             self._written.clear()
@@ -218,6 +225,24 @@ class Fleet:
                 async for row in found
                 if (tags := row.get("registered", {}).get("tags"))
             }
+
+
+def _slot(batch: AnyBatch) -> int:
+    return batch.slot
+
+
+def _newest(found: Sequence[AnyBatch]) -> AnyBatch:
+    """Return the newest batch; that of the host itself if there is one, as it tells."""
+    own = [batch for batch in found if tells_of_worker(batch)]
+    return max(own or found, key=_slot)
+
+
+def _span(found: Sequence[AnyBatch]) -> dict[str, Any]:
+    slots = [batch.slot for batch in found]
+    return {
+        "$min": {"first_slot": min(slots)},
+        "$max": {"last_slot": max(slots)},
+    }
 
 
 def _identity(batch: AnyBatch) -> tuple[str, str, str]:

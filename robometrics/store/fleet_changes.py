@@ -44,7 +44,7 @@ def joined(*names: str) -> str:
 
 def see_host(batch: AnyBatch, span: dict[str, Any]) -> UpdateOne:
     latest = span["$max"]
-    if isinstance(batch, HostBatch) and not is_reported(batch.run):
+    if tells_of_worker(batch):
         current = {"slot": batch.slot, **{key: newest(batch, key) for key in CURRENT}}
         latest = {**latest, "current": current}
     return UpdateOne(
@@ -56,6 +56,11 @@ def see_host(batch: AnyBatch, span: dict[str, Any]) -> UpdateOne:
         },
         upsert=True,
     )
+
+
+def tells_of_worker(batch: AnyBatch) -> bool:
+    """Tell whether *batch* is a host's own, and was not posted by others."""
+    return isinstance(batch, HostBatch) and not is_reported(batch.run)
 
 
 def newest(batch: AnyBatch, key: str) -> Any:
