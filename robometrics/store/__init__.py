@@ -1,9 +1,10 @@
 """The database: the only package that imports the MongoDB driver.
 
-``keys`` names documents, ``columns`` packs values, ``batches`` and ``rollups`` hold
-the samples, ``tallies`` what workers say they took, ``fleet`` who was seen when,
-``gaps`` what is known to be missing, ``dead_letters`` what could not be read,
-``trials`` what may have ended whoever read it.
+``keys`` names documents, ``batches`` and ``rollups`` hold the samples: fresh ones as
+``records``, hours that are over as ``blocks``, which ``compaction`` makes. ``tallies``
+hold what workers say they took, ``fleet`` who was seen when, ``gaps`` what is known to
+be missing, ``dead_letters`` what could not be read, ``trials`` what may have ended
+whoever read it.
 ``auditing`` compares what was taken with what is here: it reads ``evidence`` hour by
 hour, ``audit`` compares, ``report`` sums up.
 """

@@ -77,8 +77,7 @@ def strips_of(
     runs: dict[tuple[str, int], list[dict[str, Any]]] = {}
     try:
         for document in documents:
-            run = document["run"], document["generation"]
-            runs.setdefault(run, []).append(document)
+            runs.setdefault(run_in(document), []).append(document)
         return [RunStrip(*run, _strip(mine, keys)) for run, mine in runs.items()]
     except (LookupError, TypeError, ValueError, OverflowError) as exc:
         raise DiscardMessageError(f"not the document of a batch: {exc!r}") from exc
@@ -112,10 +111,22 @@ def check_identity(document: dict[str, Any]) -> None:
     Raises:
         DiscardMessageError: It is damaged.
     """
-    try:
-        series = series_digest(document["host"], document["kind"], document["name"])
-        run = run_digest(document["run"], document["generation"])
-    except (KeyError, TypeError, AttributeError) as exc:
-        raise DiscardMessageError(f"not the document of a batch: {exc!r}") from exc
-    if document["_id"] != document_id(series, slot_of(document), run):
+    names = [document.get(name) for name in ("host", "kind", "name")]
+    if not all(isinstance(name, str) for name in names):
+        raise DiscardMessageError("no series")
+    run = run_digest(*run_in(document))
+    expected = document_id(series_digest(*names), slot_of(document), run)
+    if document["_id"] != bytes(expected):
         raise DiscardMessageError("the id of another series or run")
+
+
+def run_in(document: dict[str, Any]) -> tuple[str, int]:
+    """Return run and generation of a batch, or of a block.
+
+    Raises:
+        DiscardMessageError: It is damaged.
+    """
+    run, generation = document.get("run"), document.get("generation")
+    if not isinstance(run, str) or not isinstance(generation, int):
+        raise DiscardMessageError("no run")
+    return run, generation

@@ -22,6 +22,7 @@ from robometrics.store.assembly import batches_of
 from robometrics.store.batch_documents import (
     HIDDEN,
     RunStrip,
+    run_in,
     strips_of,
     to_documents,
 )
@@ -147,8 +148,7 @@ class Batches:
         for document in documents:
             strip = document_strip(document)
             last = strip.take(np.array([len(strip) - 1]))
-            run = document["run"], document["generation"]
-            found += batches_of(last, series, *run)
+            found += batches_of(last, series, *run_in(document))
         return max(found, key=lambda batch: batch.slot, default=None)
 
     async def _documents(
@@ -198,16 +198,15 @@ def _strips(
     stop: int,
     keys: Collection[str] | None,
 ) -> list[RunStrip]:
-    """Return what is in ``[start, stop)``, one strip for each run."""
+    """Return what is in ``[start, stop)``, one strip for each run, by run."""
     parts: dict[tuple[str, int], list[Strip]] = {}
     for document in kept:
-        run = document["run"], document["generation"]
-        parts.setdefault(run, []).append(blocks.unpack(document, keys))
+        parts.setdefault(run_in(document), []).append(blocks.unpack(document, keys))
     for each in strips_of(fresh, keys):
         parts.setdefault((each.run, each.generation), []).append(each.strip)
     found = [
         RunStrip(*mine, joined(strips).between(start, stop))
-        for mine, strips in parts.items()
+        for mine, strips in sorted(parts.items())
     ]
     return [some for some in found if len(some.strip)]
 

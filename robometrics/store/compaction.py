@@ -27,6 +27,7 @@ from robometrics.store.batch_documents import (
     HIDDEN,
     RunStrip,
     check_identity,
+    run_in,
     slot_of,
     strips_of,
 )
@@ -38,6 +39,7 @@ from robometrics.store.keys import (
     document_id,
     id_range,
     run_digest,
+    run_of,
     series_digest,
     series_of,
 )
@@ -169,14 +171,14 @@ class Compactor:
 
     async def _known(self, hour: int, found: _Found) -> list[Block]:
         """Return the blocks of a run in an hour, by start."""
-        wanted = {
-            "_id": id_range(series_digest(*found.series), hour, hour + HOUR),
-            "run": found.run.run,
-            "generation": found.run.generation,
-        }
+        digest = series_digest(*found.series)
+        run = run_digest(found.run.run, found.run.generation)
         with translated():
-            blocks_there = self._blocks.find(wanted, {"summary": 0}).sort("_id")
-            documents = await blocks_there.to_list(None)
+            of_all_runs = {"_id": id_range(digest, hour, hour + HOUR)}
+            ids = [row["_id"] async for row in self._blocks.find(of_all_runs, _ID)]
+            mine = {"_id": {"$in": [each for each in ids if run_of(each) == run]}}
+            cursor = self._blocks.find(mine, {"summary": 0}).sort("_id")
+            documents = await cursor.to_list(None)
         return await asyncio.to_thread(lambda: [*map(_block, documents)])
 
     async def _write(self, found: _Found, piece: Piece) -> None:
@@ -233,39 +235,39 @@ def _keys(document: dict[str, Any]) -> set[str]:
 def _readable(documents: list[dict[str, Any]]) -> tuple[list[_Found], int]:
     """Return the batches in *documents* by run, and how many are damaged."""
     runs: dict[tuple[str, int], list[dict[str, Any]]] = {}
-    damaged = 0
+    damaged: dict[str, DiscardMessageError] = {}
     for document in documents:
         try:
             check_identity(document)
-            runs.setdefault((document["run"], document["generation"]), [])
         except DiscardMessageError as exc:
-            log.warning("batch %s is damaged: %s", document["_id"].hex(), exc)
-            damaged += 1
+            damaged[document["_id"].hex()] = exc
         else:
-            runs[document["run"], document["generation"]].append(document)
+            runs.setdefault(run_in(document), []).append(document)
     found = []
     for mine in runs.values():
-        good, strip = _strip(mine)
-        damaged += len(mine) - len(good)
-        if strip is not None:
+        good = _good(mine, damaged)
+        if good:
+            [strip] = strips_of(good)
             series = Series(good[0]["host"], good[0]["kind"], good[0]["name"])
             found.append(_Found(series, strip, [each["_id"] for each in good]))
-    return found, damaged
+    if damaged:
+        first, why = next(iter(damaged.items()))
+        log.warning("%d batches are damaged, as %s: %s", len(damaged), first, why)
+    return found, len(damaged)
 
 
-def _strip(
-    documents: list[dict[str, Any]],
-) -> tuple[list[dict[str, Any]], RunStrip | None]:
-    """Return those of *documents*, all of one run, that can be read, and what is in."""
+def _good(
+    documents: list[dict[str, Any]], damaged: dict[str, DiscardMessageError]
+) -> list[dict[str, Any]]:
+    """Return those of *documents* that can be read; add the others to *damaged*."""
     try:
-        [strip] = strips_of(documents)
+        strips_of(documents)
     except DiscardMessageError as exc:
-        if len(documents) == 1:
-            log.warning("batch %s is damaged: %s", documents[0]["_id"].hex(), exc)
-            return [], None
-        good = [each for each in documents if _strip([each])[0]]
-        return _strip(good) if 0 < len(good) < len(documents) else ([], None)
-    return documents, strip
+        if len(documents) > 1:
+            return [one for each in documents for one in _good([each], damaged)]
+        damaged[documents[0]["_id"].hex()] = exc
+        return []
+    return documents
 
 
 def _block(document: dict[str, Any]) -> Block:

@@ -78,6 +78,11 @@ def time_of(identifier: bytes) -> int:
     return int.from_bytes(identifier[SERIES_BYTES:-RUN_BYTES], "big")
 
 
+def run_of(identifier: bytes) -> bytes:
+    """Return the run in the id of a document."""
+    return bytes(identifier[-RUN_BYTES:])
+
+
 def message_key(consumer: str, stream_sequence: int, data: bytes) -> str:
     """Return the same key for every delivery to *consumer* of one message.
 
