@@ -330,6 +330,34 @@ def _check_runs(expected: list[AnyBatch], found: list[AnyBatch]) -> None:
     assert by_run(expected) == by_run(found)
 
 
+@pytest.mark.parametrize("there", [0, 10])
+async def test_who_was_slower_takes_in_what_the_faster_one_wrote(
+    store: Store, there: int
+) -> None:
+    """Between its reading and its writing another one has gone all the way."""
+    batches = planner(START, 30)
+    await store.batches.insert(batches[:there])
+    await compact(store)
+    await store.batches.insert(batches[there:20])
+    compactor = Compactor(store._database)
+    meetings = 0
+
+    async def meet(*_: Any) -> None:
+        nonlocal meetings
+        meetings += 1
+        if meetings == 1:
+            await store.batches.insert(batches[20:])
+            await compact(store)
+
+    compactor._blocks = Interposed(compactor._blocks, before=meet)
+    async for _ in compactor.compact(END):
+        pass
+
+    assert meetings > 0
+    assert batches == await read(store, PLANNER)
+    assert 0 == await fresh(store)
+
+
 async def test_who_always_is_slower_gives_up_for_now(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
