@@ -60,7 +60,10 @@ def rates(metric: Selected, samples: Samples) -> tuple[NDArray[np.bool_], Floats
     # A counter that ran backwards was reset: no rate there.
     known = samples.has_before & (samples.values >= samples.before)
     seconds = (samples.time_ns - samples.before_ns)[known] / NS_PER_SECOND
-    return known, (samples.values - samples.before)[known] * metric.scale / seconds
+    grown = (samples.values - samples.before)[known]
+    if grown.dtype == np.int64:
+        grown = grown.view(np.uint64)  # it may be more than an int64 holds
+    return known, grown * metric.scale / seconds
 
 
 def of_windows(metric: Selected, run: RunWindows, seconds: int) -> Pieces | None:

@@ -264,29 +264,30 @@ def _readable(documents: list[dict[str, Any]]) -> tuple[list[_Found], int]:
             runs.setdefault(run_in(document), []).append(document)
     found = []
     for mine in runs.values():
-        good = _good(mine, damaged)
-        if good:
+        good = mine
+        try:
+            [strip] = strips_of(mine)
+        except DiscardMessageError:
+            good = [each for each in mine if _is_good(each, damaged)]
+            if not good:
+                continue
             [strip] = strips_of(good)
-            series = Series(good[0]["host"], good[0]["kind"], good[0]["name"])
-            found.append(_Found(series, strip, [each["_id"] for each in good]))
+        series = Series(good[0]["host"], good[0]["kind"], good[0]["name"])
+        found.append(_Found(series, strip, [each["_id"] for each in good]))
     if damaged:
         first, why = next(iter(damaged.items()))
         log.warning("%d batches are damaged, as %s: %s", len(damaged), first, why)
     return found, len(damaged)
 
 
-def _good(
-    documents: list[dict[str, Any]], damaged: dict[str, DiscardMessageError]
-) -> list[dict[str, Any]]:
-    """Return those of *documents* that can be read; add the others to *damaged*."""
+def _is_good(document: dict[str, Any], damaged: dict[str, DiscardMessageError]) -> bool:
+    """Return whether *document* can be read; if not, add it to *damaged*."""
     try:
-        strips_of(documents)
+        strips_of([document])
     except DiscardMessageError as exc:
-        if len(documents) > 1:
-            return [one for each in documents for one in _good([each], damaged)]
-        damaged[documents[0]["_id"].hex()] = exc
-        return []
-    return documents
+        damaged[document["_id"].hex()] = exc
+        return False
+    return True
 
 
 def _block(document: dict[str, Any]) -> Block:

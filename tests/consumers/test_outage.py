@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import anyio
+import anyio.to_thread
 import pytest
 from builders import SLOT, process_batch
 from nats.js.api import ConsumerInfo
@@ -69,7 +71,8 @@ async def test_what_is_held_through_an_outage_is_delivered_once(
             info.num_redelivered,
         )
 
-        mongo_server.start()
+        # In a thread: meanwhile the broker must be told that they are held.
+        await anyio.to_thread.run_sync(mongo_server.start)
 
         await eventually(lambda: loop.absorbed == len(BATCHES))
     assert len(BATCHES) == await stored(breakable)
