@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +60,7 @@ def rates(metric: Selected, samples: Samples) -> tuple[NDArray[np.bool_], Floats
     # A counter that ran backwards was reset: no rate there.
     known = samples.has_before & (samples.values >= samples.before)
     seconds = (samples.time_ns - samples.before_ns)[known] / NS_PER_SECOND
-    grown = (samples.values - samples.before)[known]
+    grown: NDArray[Any] = (samples.values - samples.before)[known]
     if grown.dtype == np.int64:
         grown = grown.view(np.uint64)  # it may be more than an int64 holds
     return known, grown * metric.scale / seconds
