@@ -7,14 +7,13 @@ batch costs many times its share.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from robometrics.schema import AnyBatch, Value
+from robometrics.schema import AnyBatch
 from robometrics.store.layouts import NUMBER_BYTES, Field, write_layout
 from robometrics.store.strips import Ints
 
@@ -61,20 +60,23 @@ def pack_all(batches: Sequence[AnyBatch]) -> list[Record]:
     return records
 
 
-def _numbers(batch: AnyBatch) -> Iterator[Any]:
+def _numbers(batch: AnyBatch) -> list[Any]:
     """Return the numbers of a batch in the order of its shape."""
     columns, previous = batch.metrics, batch.previous
     if previous is None:
-        return chain(batch.offset_ns, *columns.values())
+        numbers: list[Any] = [*batch.offset_ns]
+        for column in columns.values():
+            numbers += column
+        return numbers
     before = previous.counters
-    parts: list[Sequence[Value]] = [(previous.offset_ns,), batch.offset_ns]
+    numbers = [previous.offset_ns, *batch.offset_ns]
     for key, column in columns.items():
         if key in before:
-            parts.append((before[key],))
-        parts.append(column)
+            numbers.append(before[key])
+        numbers += column
     if not before.keys() <= columns.keys():
-        parts.append([before[key] for key in before if key not in columns])
-    return chain.from_iterable(parts)
+        numbers += [before[key] for key in before if key not in columns]
+    return numbers
 
 
 def _signature(batch: AnyBatch) -> tuple[object, ...]:

@@ -37,7 +37,7 @@ from robometrics.schema import (
     encode,
     is_reported,
 )
-from robometrics.store.batches import batch_id
+from robometrics.store.batch_documents import batch_id
 
 NOW_NS = 1_790_000_000 * NS_PER_SECOND
 TEXT = st.text(min_size=1, max_size=200)

@@ -12,9 +12,12 @@ from robometrics.errors import BadRequestError, RoboMetricsError, SkipProcessErr
 
 
 def all_errors() -> list[type[RoboMetricsError]]:
+    """Return those of the contract; an area may have codes of another protocol."""
     found: list[type[RoboMetricsError]] = [RoboMetricsError]
     for cls in found:
-        found.extend(cls.__subclasses__())
+        found.extend(
+            each for each in cls.__subclasses__() if each.__module__ == errors.__name__
+        )
     return found
 
 

@@ -80,7 +80,8 @@ def test_a_reading_goes_with_its_own_slot() -> None:
         ((SLOT + 1) * SECOND, {"load_1m": 3.0}),
     )
     surroundings = Surroundings(given.round, Given().round, dict)
-    for slot, offset_ns, load in ((SLOT, SECOND - 1, 2.0), (SLOT + 1, 0, 3.0)):
+    last_ns = SECOND - 1_000  # times are kept to a microsecond
+    for slot, offset_ns, load in ((SLOT, last_ns, 2.0), (SLOT + 1, 0, 3.0)):
         surroundings.tick(7)
         [columns] = end(surroundings, slot)
         assert ([offset_ns], {"load_1m": [load]}) == (
