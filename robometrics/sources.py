@@ -34,6 +34,7 @@ def from_running(environ: Mapping[str, str]) -> dict[str, Any]:
         "nats_url": running.nats_url,
         "mongo_url": running.mongo_url,
         "socket_path": running.socket_path,
+        "api_url": running.api_url,
     }
     return {name: value for name, value in found.items() if value}
 

@@ -68,6 +68,8 @@ def gather(steps: Steps, metric: Selected, runs: Sequence[Pieces]) -> Curve:
     shared = np.minimum(weight, steps.step_ns / NS_PER_SECOND)
     weight = np.where(running > 1, shared, weight)
     mean = amount / np.where(nothing, np.nan, weight)
+    # Rounding may put a mean outside of what it is of; only a sum of runs may be there.
+    mean = np.where(running > 1, mean, np.clip(mean, low, high))
     return Curve(mean, low, np.fmax(high, mean))
 
 

@@ -8,7 +8,13 @@ import pytest
 from builders import announced
 
 from robometrics import runtime
-from robometrics.settings import ClientSettings, ServerSettings, UpSettings, load
+from robometrics.settings import (
+    ClientSettings,
+    ReaderSettings,
+    ServerSettings,
+    UpSettings,
+    load,
+)
 
 
 def test_the_servers_of_a_running_up_are_joined() -> None:
@@ -21,6 +27,7 @@ def test_the_servers_of_a_running_up_are_joined() -> None:
         loaded.mongo_url,
         loaded.socket_path,
     )
+    assert up.api_url == load(ReaderSettings).api_url
 
 
 def test_up_itself_does_not_join_a_running_up() -> None:

@@ -71,6 +71,14 @@ def test_each_step_is_what_a_plain_sum_makes_of_it(
         )
 
 
+def test_no_rounding_puts_a_mean_outside_of_what_it_is_of() -> None:
+    constant = [(second, 8_933_376.1, 0.1) for second in range(10)]
+
+    curve = gather(steps(0, 10, 10), GAUGE, [pieces(constant)])
+
+    assert ([8_933_376.1],) * 3 == tuple(each.tolist() for each in curve)
+
+
 def test_a_counter_itself_is_where_it_ended() -> None:
     curve = gather(steps(0, 10, 10), COUNTER, [pieces([(1, 5, 1.0), (9, 70, 1.0)])])
 
