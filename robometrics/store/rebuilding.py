@@ -104,7 +104,8 @@ async def rebuild(
         store: The database.
         host: Its name.
         start: First slot; the hour it is in is compared as a whole.
-        stop: The slot after the last; the same.
+        stop: The slot after the last; of its hour too all windows are compared, but
+            what is younger is not taken for missing.
         repair: Whether to fold what is missing and replace what differs.
 
     Raises:
@@ -118,7 +119,7 @@ async def rebuild(
     first = max(start, lived[0])
     for base in range(first - first % HOUR, min(stop, lived[1] + 1), HOUR):
         for series in await _series(store, host, base):
-            await _Rebuilding(store, series, base, found).run(repair=repair)
+            await _Rebuilding(store, series, base, stop, found).run(repair=repair)
     return found
 
 
@@ -142,10 +143,13 @@ async def _series(store: Store, host: str, base: int) -> list[Series]:
 class _Rebuilding:
     """An hour of one series."""
 
-    def __init__(self, store: Store, series: Series, base: int, found: Rebuilt) -> None:
+    def __init__(
+        self, store: Store, series: Series, base: int, until: int, found: Rebuilt
+    ) -> None:
         self._store = store
         self._series = series
         self._base = base
+        self._until = min(until, base + HOUR)
         self._found = found
 
     async def run(self, *, repair: bool) -> None:
@@ -265,7 +269,14 @@ class _Rebuilding:
             stored[batch.run, batch.generation].append(batch)
         return {
             run: (
-                observed(self._base, stored[run], found[run], blocks_by_run[run], size),
+                observed(
+                    self._base,
+                    stored[run],
+                    found[run],
+                    blocks_by_run[run],
+                    size,
+                    self._until,
+                ),
                 found[run],
                 blocks_by_run[run],
             )

@@ -89,6 +89,21 @@ async def test_a_batch_that_was_not_folded_is_told_and_folded(store: Store) -> N
     assert 2 * 180 == (await kept(store))["1h"][0].stats.count
 
 
+@pytest.mark.parametrize(("until", "missing"), [(60, 0), (61, 1), (180, 1)])
+async def test_what_is_younger_than_the_range_is_not_taken_for_missing(
+    store: Store, until: int, missing: int
+) -> None:
+    """A live host always has a second that is stored and not folded yet."""
+    robot = Audited(store)
+    late = process_batch(slot=MINUTE + 60)
+    await robot.keep(*minutes(1))
+    await store.batches.insert([late])
+
+    result = await rebuild(store, "robot", MINUTE, MINUTE + until)
+
+    assert (missing, not missing) == (result.not_folded, result.is_equal)
+
+
 async def test_a_wrong_window_in_a_page_is_told_and_replaced(store: Store) -> None:
     robot = Audited(store)
     await robot.keep(*minutes())

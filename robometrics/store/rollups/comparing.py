@@ -54,6 +54,9 @@ class Hour(msgspec.Struct, kw_only=True):
     seen: int = 0
     """Slots that are folded; bit 0 is ``base``."""
 
+    until: int = 0
+    """Of slots from here on it is too early to say what is missing; 0: of none."""
+
     unknown: int = 0
     """Slots of pages that were deleted, and are in a block: they may be folded."""
 
@@ -64,20 +67,25 @@ class Hour(msgspec.Struct, kw_only=True):
     @property
     def not_folded(self) -> list[AnyBatch]:
         """What is stored and not folded."""
-        known = self.seen | self.unknown
+        known = self.seen | self.unknown | self._young
         return [
             b for slot, b in self.stored.items() if not known >> (slot - self.base) & 1
         ]
 
     @property
+    def _young(self) -> int:
+        end = self.base + HOUR
+        return slots.span(self.until or end, end, self.base)
+
+    @property
     def only_folded(self) -> int:
         """Slots that are folded and not stored."""
-        return self.seen & ~self.there
+        return self.seen & ~self.there & ~self._young
 
     def comparable(self, seconds: int) -> list[int]:
         """Return the windows of *seconds* that can be compared, by their starts."""
-        doubtful = self.only_folded | self.unknown
         there = self.there
+        doubtful = self.seen & ~there | self.unknown
         found = []
         for start in range(self.base, self.base + HOUR, seconds):
             window = slots.span(start, start + seconds, self.base)
@@ -106,9 +114,11 @@ def observed(
     pages: Sequence[Document],
     blocks: Sequence[Document],
     size: Resolution,
+    until: int = 0,
 ) -> Hour:
     """Return the hour from *base* of one run, as it was read."""
-    hour = Hour(base=base, stored={batch.slot: batch for batch in stored})
+    known = {batch.slot: batch for batch in stored}
+    hour = Hour(base=base, stored=known, until=until)
     starts = set()
     for page in pages:
         start = round(page["start"].timestamp())
