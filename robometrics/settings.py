@@ -135,7 +135,7 @@ class ServerSettings(Common, frozen=True, kw_only=True):
     ] = 1
     fetch_batches: Annotated[
         int, _about("messages a consumer takes at once", ge=1, le=5_000)
-    ] = 500
+    ] = 1_000
     compact_after_seconds: Annotated[
         int, _about("age at which an hour that is over becomes one block", ge=0)
     ] = 900

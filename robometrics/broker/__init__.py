@@ -11,7 +11,7 @@ what leaves for other systems.
 from robometrics.broker.advisories import Advisories, GivenUp, decode_advisory
 from robometrics.broker.ask import ask_all, ask_once
 from robometrics.broker.consumer import Puller
-from robometrics.broker.delivery import Delivery
+from robometrics.broker.delivery import Delivery, ack_all
 from robometrics.broker.depth import Depth, DurableDepth, StreamDepth, measure_depth
 from robometrics.broker.exports import (
     add_exports,
@@ -38,6 +38,7 @@ __all__ = [
     "Puller",
     "StreamDepth",
     "Subscription",
+    "ack_all",
     "add_exports",
     "ask_all",
     "ask_once",

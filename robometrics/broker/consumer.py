@@ -21,6 +21,9 @@ from robometrics.broker.provisioning import STREAM
 from robometrics.errors import RetryLaterError
 
 FETCH_SECONDS = 1.0
+FETCH_BYTES_MAX = 16 << 20
+"""Of one fetch: a thousand of the largest messages would be a quarter of a GB."""
+
 _ANSWER_SECONDS = 1.0
 """How long an answer may take beyond the time that the broker itself waits."""
 
@@ -95,7 +98,7 @@ class Puller:
             return
         self._asked += 1
         self._ending = None
-        request = _encode({"batch": wanted, **how})
+        request = _encode({"batch": wanted, "max_bytes": FETCH_BYTES_MAX, **how})
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self.durable}"
         head = f"PUB {subject} {self._inbox}.{self._asked} {len(request)}\r\n"
         deadline = time.monotonic() + FETCH_SECONDS + _ANSWER_SECONDS

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from robometrics.broker.link import DOWN_ERRORS, Link
 from robometrics.errors import RetryLaterError
 
 RETRY_SECONDS = 2.0
 ACK_PREFIX = b"$JS.ACK."
+_ACK = b"+ACK"
 _NS_PER_SECOND = 1_000_000_000
 _SHORT_TOKENS = 9
 """``$JS.ACK.stream.durable.deliveries.place in the stream.place in the durable.when.
@@ -48,7 +51,7 @@ class Delivery:
         Raises:
             RetryLaterError: There is no connection now.
         """
-        self._answer(b"+ACK")
+        self._answer(_ACK)
         self.is_done = True
 
     async def term(self) -> None:
@@ -80,8 +83,27 @@ class Delivery:
             self._answer(b"+WPI")
 
     def _answer(self, said: bytes) -> None:
-        command = b"PUB %b %d\r\n%b\r\n" % (self._reply, len(said), said)
-        try:
-            self._link.require_client().send(command, len(said))
-        except DOWN_ERRORS as exc:
-            raise RetryLaterError(f"no answer to a delivery: {exc!r}") from exc
+        _send(self._link, self._command(said), len(said))
+
+    def _command(self, said: bytes) -> bytes:
+        return b"PUB %b %d\r\n%b\r\n" % (self._reply, len(said), said)
+
+
+def ack_all(deliveries: Sequence[Delivery]) -> None:
+    """Acknowledge *deliveries* of one link, all or, if there is no connection, none.
+
+    Raises:
+        RetryLaterError: There is no connection now.
+    """
+    if deliveries:
+        commands = [each._command(_ACK) for each in deliveries]  # noqa: SLF001
+        _send(deliveries[0]._link, b"".join(commands), len(_ACK))  # noqa: SLF001
+    for each in deliveries:
+        each.is_done = True
+
+
+def _send(link: Link, commands: bytes, size_bytes: int) -> None:
+    try:
+        link.require_client().send(commands, size_bytes)
+    except DOWN_ERRORS as exc:
+        raise RetryLaterError(f"no answer to a delivery: {exc!r}") from exc

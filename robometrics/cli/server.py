@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 
 import anyio
@@ -16,9 +15,6 @@ from robometrics.store import Store, open_store
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
-GARBAGE_OBJECTS = 100_000
-"""A batch is some dozen lists, and no cycle. Looking for cycles after each 700 of them
-would cost a consumer a third of its time."""
 
 
 async def server(settings: ServerSettings, stop: anyio.Event) -> None:
@@ -27,7 +23,6 @@ async def server(settings: ServerSettings, stop: anyio.Event) -> None:
     Raises:
         SettingsError: An option cannot work.
     """
-    gc.set_threshold(GARBAGE_OBJECTS)
     # Imported here: a consumer needs no Litestar, and the API no consumers.
     from robometrics.consumers.abandoned import Abandoned  # noqa: PLC0415
     from robometrics.consumers.export.guard import Guard  # noqa: PLC0415

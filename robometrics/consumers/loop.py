@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -11,7 +12,7 @@ from types import MappingProxyType
 
 import anyio
 
-from robometrics.broker import Delivery, Link, Puller
+from robometrics.broker import Delivery, Link, Puller, ack_all
 from robometrics.consumers.intake import Intake, dead_letter, read_all
 from robometrics.consumers.quarantine import Quarantine, is_suspect
 from robometrics.errors import RetryLaterError
@@ -26,6 +27,11 @@ Absorb = Callable[[Intake], Awaitable[dict[Delivery, str]]]
 LANES = 2
 """Fetches under way at once: one is decoded while the other waits for the disk."""
 
+GARBAGE_OBJECTS = 100_000
+"""A batch is some dozen lists, and no cycle. Looking for cycles after each 700 of them
+would cost a consumer a third of its time."""
+
+_LINGER_FETCHES = 10
 RETRY_SECONDS = 1.0
 FIRST_DELAY_SECONDS = 0.25
 LAST_DELAY_SECONDS = 5.0
@@ -68,6 +74,7 @@ class ConsumerLoop:
 
     async def run(self, stop: anyio.Event) -> None:
         """Consume until *stop*; what was fetched by then is finished."""
+        gc.set_threshold(GARBAGE_OBJECTS)
         async with anyio.create_task_group() as tg:
             for puller in self._pullers:
                 tg.start_soon(self._consume, puller, stop)
@@ -147,7 +154,7 @@ class ConsumerLoop:
         until = anyio.current_time() + self._linger_seconds
         while (
             deliveries
-            and len(deliveries) < self._fetch_batches * 20
+            and len(deliveries) < self._fetch_batches * _LINGER_FETCHES
             and anyio.current_time() < until
             and not stop.is_set()
         ):
@@ -187,19 +194,13 @@ class ConsumerLoop:
         await self._store.dead_letters.insert(
             [dead_letter(self.name, *entry) for entry in refused.items()]
         )
-        for delivery in deliveries:
-            # It is stored. A lost answer means that it comes again, and finds itself.
+        # They are stored. A lost answer means that one comes again, and finds itself.
+        with contextlib.suppress(RetryLaterError):
+            ack_all([each for each in deliveries if each not in refused])
+        for delivery, reason in refused.items():
+            log.warning("%s: discarded %r: %s", self.name, delivery.subject, reason)
             with contextlib.suppress(RetryLaterError):
-                if delivery in refused:
-                    log.warning(
-                        "%s: discarded %r: %s",
-                        self.name,
-                        delivery.subject,
-                        refused[delivery],
-                    )
-                    await delivery.term()
-                else:
-                    await delivery.ack()
+                await delivery.term()
         self.discarded += len(refused)
         self.absorbed += len(deliveries) - len(refused)
 

@@ -34,7 +34,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def publish(link: Link, *messages: bytes) -> None:
     async with AckedPublisher.open(link, max_in_flight=64) as publisher:
         for number, data in enumerate(messages):
-            name = f"{data!r}-{number}"
+            name = f"{data[:20]!r}-{number}"
             await (await publisher.publish(SUBJECT, data, message_id=name))
 
 
@@ -421,3 +421,45 @@ async def test_without_a_connection_nothing_is_answered(
         with pytest.raises(RetryLaterError):
             await answer()
     assert not delivery.is_done
+
+
+async def test_a_fetch_is_bounded_in_bytes_too_and_the_next_one_goes_on(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand of the largest messages would be a quarter of a gigabyte."""
+    monkeypatch.setattr(consumer, "FETCH_BYTES_MAX", 100_000)
+    messages = [bytes([number]) * 30_000 for number in range(10)]
+    await publish(link, *messages)
+    puller = Puller(link, "persist")
+
+    fetches: list[list[bytes]] = []
+    while sum(map(len, fetches)) < len(messages):
+        fetches.append([each.data for each in await puller.fetch(1_000)])
+
+    assert messages == [data for fetch in fetches for data in fetch]
+    assert {3} == {len(fetch) for fetch in fetches[:-1]}
+
+
+async def test_many_are_acknowledged_together_or_none(
+    link: Link, nats_server: NatsServer
+) -> None:
+    await publish(link, b"1", b"2", b"3")
+    puller = Puller(link, "persist")
+    deliveries = await puller.fetch(3)
+
+    nats_server.kill()
+    await eventually(lambda: not link.is_up)
+    with pytest.raises(RetryLaterError):
+        answers.ack_all(deliveries)
+    assert not any(each.is_done for each in deliveries)
+
+    nats_server.start()
+    await eventually(lambda: link.is_up)
+    answers.ack_all(deliveries)
+    answers.ack_all([])
+
+    async def settled() -> bool:
+        return await puller.pending() == 0
+
+    await eventually(settled)
+    assert all(each.is_done for each in deliveries)
