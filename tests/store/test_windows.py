@@ -225,6 +225,7 @@ QS = [0.0, 0.5, 0.95, 0.99, 1.0]
 )
 @example([[1.0, 1.02, 1.04]], [0.5])
 @example([[-5.0, 0.0, 5.0], [1.0]], [0.0])
+@example([[1.0], [1.0, 2.0]], [1 - 2**-53])
 def test_quantiles_are_within_one_percent_of_the_exact_ones(
     values: list[list[float]], qs: list[float]
 ) -> None:

@@ -113,6 +113,7 @@ def quantiles(sketches: Sketches, starts: Ints, qs: Sequence[float]) -> Floats:
     high = np.searchsorted(sketches.start, starts, side="right")
     passed = np.concatenate([[0], np.cumsum(sketches.count)])
     ranks = (passed[high] - passed[low] - 1)[:, None] * np.asarray(qs, np.float64)
+    ranks = np.floor(ranks).astype(np.int64)  # before a sum rounds them up
     at = np.searchsorted(passed[1:], passed[low][:, None] + ranks, side="right")
     values = np.append(middles(sketches.code), np.nan)
     at = np.minimum(at, np.maximum(high - 1, 0)[:, None])
