@@ -36,6 +36,7 @@ from robometrics.api.verify import answering
 from robometrics.broker import Link
 from robometrics.errors import SettingsError
 from robometrics.keeping import Policy
+from robometrics.service import collect_seldom
 from robometrics.settings import ServerSettings
 from robometrics.store import Store
 
@@ -143,6 +144,7 @@ async def serve(app: Litestar, bind: str, port: int, stop: anyio.Event) -> None:
         timeout_graceful_shutdown=_GRACE_SECONDS,
         server_header=False,
     )
+    collect_seldom()
     listener = _listen(bind, port)
     server = _Server(config)
     async with anyio.create_task_group() as tg:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -16,7 +15,7 @@ from robometrics.broker import Delivery, Link, Puller, ack_all
 from robometrics.consumers.intake import Intake, dead_letter, read_all
 from robometrics.consumers.quarantine import Quarantine, is_suspect
 from robometrics.errors import RetryLaterError
-from robometrics.service import wait_or_stop
+from robometrics.service import collect_seldom, wait_or_stop
 from robometrics.store import Store
 
 log = logging.getLogger(__name__)
@@ -26,10 +25,6 @@ Absorb = Callable[[Intake], Awaitable[dict[Delivery, str]]]
 
 LANES = 2
 """Fetches under way at once: one is decoded while the other waits for the disk."""
-
-GARBAGE_OBJECTS = 100_000
-"""A batch is some dozen lists, and no cycle. Looking for cycles after each 700 of them
-would cost a consumer a third of its time."""
 
 _LINGER_FETCHES = 10
 RETRY_SECONDS = 1.0
@@ -74,7 +69,7 @@ class ConsumerLoop:
 
     async def run(self, stop: anyio.Event) -> None:
         """Consume until *stop*; what was fetched by then is finished."""
-        gc.set_threshold(GARBAGE_OBJECTS)
+        collect_seldom()
         async with anyio.create_task_group() as tg:
             for puller in self._pullers:
                 tg.start_soon(self._consume, puller, stop)
