@@ -133,15 +133,15 @@ async def test_shutdown_ends_what_hangs(threaded: Path, tmp_path: Path) -> None:
 
 
 async def test_a_fork_does_not_hold_its_parents_conversation(
-    driver: Path, tmp_path: Path
+    forking: Path, tmp_path: Path
 ) -> None:
-    assert ["0"] == await asked_by(tmp_path, driver, "copied")
+    assert ["0"] == await asked_by(tmp_path, forking, "copied")
 
 
 async def test_forks_while_a_question_hangs_do_not_hang(
-    driver: Path, tmp_path: Path
+    forking: Path, tmp_path: Path
 ) -> None:
-    assert ["survived"] == await asked_by(tmp_path, driver, "fork_storm")
+    assert ["survived"] == await asked_by(tmp_path, forking, "fork_storm")
 
 
 async def test_a_program_ends_while_a_question_hangs(

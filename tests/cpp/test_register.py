@@ -189,9 +189,9 @@ async def test_many_threads_register_many_names(
 
 
 async def test_a_forked_child_is_another_process_with_its_own_registration(
-    driver: Path, working: dict[str, str]
+    forking: Path, working: dict[str, str]
 ) -> None:
-    async with talk(driver, "forked", **working) as program:
+    async with talk(forking, "forked", **working) as program:
         copy = "refused|forked|a forked child registers itself|"
         assert copy == await program.line()
         assert ACCEPTED == await program.line()
@@ -203,8 +203,10 @@ async def test_a_forked_child_is_another_process_with_its_own_registration(
         program.go_on()
 
 
-def test_forks_while_the_thread_asks_hang_nothing(driver: Path, tmp_path: Path) -> None:
-    assert "survived\n" == run(driver, "fork_storm", **nowhere(tmp_path))
+def test_forks_while_the_thread_asks_hang_nothing(
+    forking: Path, tmp_path: Path
+) -> None:
+    assert "survived\n" == run(forking, "fork_storm", **nowhere(tmp_path))
 
 
 async def test_no_thread_and_no_descriptor_stays(
