@@ -15,7 +15,7 @@ from robometrics import runtime
 from robometrics.sources import ENV_PREFIX
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 60.0
+START_SECONDS = 120.0  # three brokers may take a minute to agree on a leader
 STOP_SECONDS = 40.0
 
 
