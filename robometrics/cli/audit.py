@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import re
 import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from robometrics.cli.ranges import add_range, slots_of
 from robometrics.cli.services import EXIT_USAGE, complain, missing
 from robometrics.errors import RoboMetricsError
-from robometrics.schema import NS_PER_SECOND
 from robometrics.settings import ServerSettings, add_flags, load
-from robometrics.times import parse_range
 
 if TYPE_CHECKING:
     from robometrics.broker import Link
@@ -34,16 +32,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         f"{EXIT_USAGE} it cannot tell, 3 the rest is still on its way.",
         allow_abbrev=False,
     )
-    # Else it takes -24h for an option.
-    parser._negative_number_matcher = re.compile(r"-\d+(ms|[smhdw])")  # noqa: SLF001
     parser.add_argument("--host", help="only this one (default: all)")
-    when = "now, -15m (ms s m h d w), seconds since 1970, or ISO 8601"
-    parser.add_argument(
-        "--since", default="-24h", help=f"{when} (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--until", default="now", help="the same forms (default: %(default)s)"
-    )
+    add_range(parser, since="-24h", until="now")
     parser.add_argument(
         "--wait-seconds",
         type=float,
@@ -66,10 +56,7 @@ def run(options: argparse.Namespace) -> int:
         return missing(exc, "server")
     try:
         settings = load(ServerSettings, vars(options))
-        since_ns, until_ns = parse_range(
-            "--since", options.since, "--until", options.until
-        )
-        start, stop = since_ns // NS_PER_SECOND, -(-until_ns // NS_PER_SECOND)
+        start, stop = slots_of(options)
         audit = partial(_audit, settings, options.host, start, stop)
         reports = anyio.run(partial(audit, options.wait_seconds))
     except RoboMetricsError as exc:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import re
 from functools import partial
 from typing import TYPE_CHECKING
 
+from robometrics.cli.ranges import add_range, slots_of
 from robometrics.cli.services import EXIT_USAGE, complain, missing
 from robometrics.errors import RoboMetricsError
-from robometrics.schema import NS_PER_SECOND
 from robometrics.settings import ServerSettings, add_flags, load
-from robometrics.times import parse_range
 
 if TYPE_CHECKING:
     from robometrics.store.rebuilding import Rebuilt
@@ -33,14 +31,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "samples and of each resolution.",
         allow_abbrev=False,
     )
-    # Else it takes -24h for an option.
-    parser._negative_number_matcher = re.compile(r"-\d+(ms|[smhdw])")  # noqa: SLF001
     parser.add_argument("--host", help="only this one (default: all)")
-    when = "now, -15m (ms s m h d w), seconds since 1970, or ISO 8601"
-    parser.add_argument("--since", required=True, help=when)
-    parser.add_argument(
-        "--until", default="-5m", help="the same forms (default: %(default)s)"
-    )
+    add_range(parser, since=None, until="-5m")
     parser.add_argument(
         "--repair", action="store_true", help="put right what differs, see above"
     )
@@ -59,10 +51,7 @@ def run(options: argparse.Namespace) -> int:
         return missing(exc, "server")
     try:
         settings = load(ServerSettings, vars(options))
-        since_ns, until_ns = parse_range(
-            "--since", options.since, "--until", options.until
-        )
-        start, stop = since_ns // NS_PER_SECOND, -(-until_ns // NS_PER_SECOND)
+        start, stop = slots_of(options)
         rebuild = partial(_rebuild, settings, options.host, start, stop)
         found = anyio.run(partial(rebuild, repair=options.repair))
     except RoboMetricsError as exc:
