@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, MaxPayloadError, OutboundBufferLimitError
 
-Receive = Callable[[bytes, bytes, bytes, bytes | None], None]
-"""Takes subject, reply subject, data and headers of one message, as they came, and
-returns at once."""
+from robometrics.broker.parsing import Receive, ShortParser
 
 
 class LastingClient(Client):
@@ -26,6 +23,8 @@ class LastingClient(Client):
         super().__init__()
         self.receivers: dict[int, Receive] = {}
         """By subscription id: who gets its messages the short way."""
+
+        self._ps = ShortParser(self, self.receivers)
 
     def drop_transport(self) -> None:
         """Close the socket of a connect that failed: nats-py leaves it open."""

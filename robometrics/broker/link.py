@@ -21,7 +21,8 @@ from nats.aio.subscription import Subscription as ClientSubscription
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
-from robometrics.broker.client import LastingClient, Receive
+from robometrics.broker.client import LastingClient
+from robometrics.broker.parsing import Receive
 from robometrics.errors import RetryLaterError
 
 log = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
+from typing import Protocol
 
 import anyio
 
@@ -22,6 +23,17 @@ log = logging.getLogger(__name__)
 
 Absorb = Callable[[Intake], Awaitable[dict[Delivery, str]]]
 """Stores an intake; returns what the database will never take, with the reason."""
+
+
+class Settle(Protocol):
+    """Writes what is noted and waits: what waited long enough, or everything."""
+
+    async def __call__(self, *, everything: bool = False) -> None: ...
+
+
+async def _nothing_waits(*, everything: bool = False) -> None:
+    del everything
+
 
 LANES = 2
 """Fetches under way at once: one is decoded while the other waits for the disk."""
@@ -49,6 +61,7 @@ class ConsumerLoop:
         fetch_batches: int,
         linger_seconds: float = 0.0,
         lanes: int = LANES,
+        settle: Settle = _nothing_waits,
     ) -> None:
         self.name = name
         self.absorbed = 0
@@ -66,6 +79,7 @@ class ConsumerLoop:
         self._absorb = absorb
         self._fetch_batches = fetch_batches
         self._linger_seconds = linger_seconds
+        self._settle = settle
 
     async def run(self, stop: anyio.Event) -> None:
         """Consume until *stop*; what was fetched by then is finished."""
@@ -73,11 +87,15 @@ class ConsumerLoop:
         async with anyio.create_task_group() as tg:
             for puller in self._pullers:
                 tg.start_soon(self._consume, puller, stop)
+        with contextlib.suppress(RetryLaterError):
+            await self._settle(everything=True)
 
     async def _consume(self, puller: Puller, stop: anyio.Event) -> None:
         while not stop.is_set():
             try:
                 deliveries = await self._fetch(puller, stop)
+                if not deliveries:
+                    await self._settle()
             except RetryLaterError as exc:
                 self._note(str(exc))
                 await wait_or_stop(stop, RETRY_SECONDS)

@@ -29,4 +29,11 @@ def persist(link: Link, store: Store, *, fetch_batches: int) -> ConsumerLoop:
             for index, reason in sorted(refused.items())
         }
 
-    return ConsumerLoop(NAME, link, store, absorb, fetch_batches=fetch_batches)
+    return ConsumerLoop(
+        NAME,
+        link,
+        store,
+        absorb,
+        fetch_batches=fetch_batches,
+        settle=store.fleet.settle,
+    )

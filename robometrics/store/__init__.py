@@ -28,9 +28,11 @@ from robometrics.store.rollups import (
     merged_sketches,
     quantiles,
 )
+from robometrics.store.sightings import BEHIND_SLOTS_MAX
 from robometrics.store.trials import Trials
 
 __all__ = [
+    "BEHIND_SLOTS_MAX",
     "RESOLUTIONS",
     "Batches",
     "DatabaseState",

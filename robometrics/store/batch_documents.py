@@ -1,19 +1,16 @@
-"""The document of one batch, and strips of such documents."""
+"""What the documents of batches say; ``batch_encoding`` makes them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime, timezone
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from bson.binary import Binary
 
-from robometrics import metrics
 from robometrics.errors import DiscardMessageError
-from robometrics.schema import AnyBatch, GpuBatch, ProcessBatch
-from robometrics.store import records, unpacking
+from robometrics.schema import AnyBatch
+from robometrics.store import unpacking
 from robometrics.store.driver import plain
 from robometrics.store.keys import document_id, run_digest, series_digest, time_of
 from robometrics.store.records import Record
@@ -40,58 +37,15 @@ def batch_id(batch: AnyBatch) -> Binary:
     )
 
 
-def to_documents(batches: Sequence[AnyBatch]) -> list[dict[str, Any]]:
-    return list(map(_to_document, batches, records.pack_all(batches)))
-
-
-def _to_document(batch: AnyBatch, record: Record) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "_id": batch_id(batch),
-        "host": batch.host,
-        "kind": batch.kind,
-        "name": batch.name,
-        "run": batch.run,
-        "generation": batch.generation,
-        "slot": _moment(batch.slot),
-        "count": len(batch.offset_ns),
-        "interval_ns": batch.interval_ns,
-        "layout": record.layout,
-        "data": record.data,
-        # For people who look with MongoDB's own tools. All metrics would be a third of
-        # the disk at one sample a second.
-        "last": {
-            key: values[-1]
-            for key, values in batch.metrics.items()
-            if _is_headline(key)
-        },
-    }
-    if isinstance(batch, ProcessBatch):
-        document["pid"] = batch.pid
-    elif isinstance(batch, GpuBatch):
-        document["uuid"] = batch.uuid
-        document["model"] = batch.model
-    return document
-
-
-@lru_cache(maxsize=65_536)
-def _is_headline(key: str) -> bool:
-    return metrics.describe(key).sketch
-
-
-@lru_cache(maxsize=4_096)  # a fleet's batches are of the same few seconds
-def _moment(slot: int) -> datetime:
-    return datetime.fromtimestamp(slot, timezone.utc)
-
-
 def strips_of(
-    documents: Iterable[dict[str, Any]], keys: Collection[str] | None = None
+    documents: Iterable[Mapping[str, Any]], keys: Collection[str] | None = None
 ) -> list[RunStrip]:
     """Return the batches of one series in *documents*, a strip for each run.
 
     Raises:
         DiscardMessageError: Some document is damaged.
     """
-    runs: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    runs: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
     try:
         for document in documents:
             runs.setdefault(run_in(document), []).append(document)
@@ -100,7 +54,7 @@ def strips_of(
         raise DiscardMessageError(f"not the document of a batch: {exc!r}") from exc
 
 
-def _strip(documents: list[dict[str, Any]], keys: Collection[str] | None) -> Strip:
+def _strip(documents: list[Mapping[str, Any]], keys: Collection[str] | None) -> Strip:
     return unpacking.unpack(
         [Record(document["layout"], document["data"]) for document in documents],
         np.array([slot_of(document) for document in documents], np.int64),
@@ -117,12 +71,12 @@ def _strip(documents: list[dict[str, Any]], keys: Collection[str] | None) -> Str
     )
 
 
-def slot_of(document: dict[str, Any]) -> int:
+def slot_of(document: Mapping[str, Any]) -> int:
     """Return the slot of a batch; ``slot`` in its document is for people."""
     return time_of(document["_id"])
 
 
-def check_identity(document: dict[str, Any]) -> None:
+def check_identity(document: Mapping[str, Any]) -> None:
     """Check that *document* is about what its id says.
 
     Raises:
@@ -137,7 +91,7 @@ def check_identity(document: dict[str, Any]) -> None:
         raise DiscardMessageError("the id of another series or run")
 
 
-def run_in(document: dict[str, Any]) -> tuple[str, int]:
+def run_in(document: Mapping[str, Any]) -> tuple[str, int]:
     """Return run and generation of a batch, or of a block.
 
     Raises:

@@ -24,8 +24,8 @@ from robometrics.store.batch_documents import (
     RunStrip,
     run_in,
     strips_of,
-    to_documents,
 )
+from robometrics.store.batch_encoding import to_documents
 from robometrics.store.driver import Database
 from robometrics.store.failures import sort_failures, translated
 from robometrics.store.keys import (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, UpdateOne
@@ -45,6 +45,12 @@ from robometrics.store.fleet_rows import (
     process_row,
     run_row,
 )
+from robometrics.store.sightings import (
+    FUTURE_SECONDS,
+    Identity,
+    Sighting,
+    Sightings,
+)
 from robometrics.subjects import escape
 
 INDEXES: tuple[tuple[str, list[tuple[str, int]]], ...] = (
@@ -53,11 +59,6 @@ INDEXES: tuple[tuple[str, list[tuple[str, int]]], ...] = (
     ("runs", [("host", ASCENDING), ("process", ASCENDING), ("last_slot", DESCENDING)]),
     ("events", [("host", ASCENDING), ("at", DESCENDING)]),
 )
-FUTURE_SECONDS = 86_400
-"""What claims to be further ahead must not be the latest for ever."""
-
-_REFRESH_SLOTS = 5
-_REMEMBERED_MAX = 100_000
 
 
 class Fleet:
@@ -69,35 +70,38 @@ class Fleet:
         self._gpus = database["gpus"]
         self._runs = database["runs"]
         self._events = database["events"]
-        self._written: dict[tuple[str, str, str], tuple[int, int]] = {}
+        self._sightings = Sightings()
 
     async def see(self, batches: Iterable[AnyBatch]) -> None:
-        """Note that the runs in *batches* were alive then, five seconds coarse.
+        """Note that the runs in *batches* were alive then, in five seconds at most.
 
         Raises:
             RetryLaterError: It may not be noted; see them again.
         """
-        seen: dict[tuple[str, str, str], list[AnyBatch]] = {}
-        latest = time.time() + FUTURE_SECONDS
-        for batch in batches:
-            if batch.slot > latest:
-                continue  # its host has no clock; the samples are kept all the same
-            low, high = self._written.get(_identity(batch), (0, -1))
-            if not low <= batch.slot < high + _REFRESH_SLOTS:
-                seen.setdefault(_identity(batch), []).append(batch)
+        self._sightings.add(batches)
+        await self._write(self._sightings.due())
+
+    async def settle(self, *, everything: bool = False) -> None:
+        """Write what was seen and waited for five seconds, or everything.
+
+        Raises:
+            RetryLaterError: Some may not be written; settle again.
+        """
+        await self._write(self._sightings.due(everything=everything))
+
+    async def _write(self, seen: Mapping[Identity, Sighting]) -> None:
         if not seen:
             return
-
         processes, gpus, runs = [], [], []
-        of_hosts: dict[str, list[AnyBatch]] = {}
+        of_hosts: dict[str, list[Sighting]] = {}
         for found in seen.values():
-            last = max(found, key=_slot)
-            of_hosts.setdefault(last.host, []).extend(found)
-            if isinstance(last, ProcessBatch):
-                processes.append(see_process(last, _span(found)))
-                runs.append(see_run(last, _span(found)))
-            elif isinstance(last, GpuBatch):
-                gpus.append(see_gpu(last, _span(found)))
+            newest, span = found.newest, _span([found])
+            of_hosts.setdefault(newest.host, []).append(found)
+            if isinstance(newest, ProcessBatch):
+                processes.append(see_process(newest, span))
+                runs.append(see_run(newest, span))
+            elif isinstance(newest, GpuBatch):
+                gpus.append(see_gpu(newest, span))
         hosts = [see_host(_newest(found), _span(found)) for found in of_hosts.values()]
         await asyncio.gather(
             _apply(self._hosts, hosts),
@@ -105,13 +109,7 @@ class Fleet:
             _apply(self._gpus, gpus),
             _apply(self._runs, runs),
         )
-
-        if len(self._written) > _REMEMBERED_MAX:
-            self._written.clear()
-        for identity, found in seen.items():
-            slots = [batch.slot for batch in found]
-            low, high = self._written.get(identity, (slots[0], slots[0]))
-            self._written[identity] = (min(low, *slots), max(high, *slots))
+        self._sightings.wrote(seen)
 
     async def record(self, events: Sequence[Event]) -> None:
         """Keep *events*, and what they say of a run.
@@ -231,22 +229,18 @@ def _slot(batch: AnyBatch) -> int:
     return batch.slot
 
 
-def _newest(found: Sequence[AnyBatch]) -> AnyBatch:
+def _newest(found: Iterable[Sighting]) -> AnyBatch:
     """Return the newest batch; that of the host itself if there is one, as it tells."""
-    own = [batch for batch in found if tells_of_worker(batch)]
-    return max(own or found, key=_slot)
+    batches = [sighting.newest for sighting in found]
+    own = [batch for batch in batches if tells_of_worker(batch)]
+    return max(own or batches, key=_slot)
 
 
-def _span(found: Sequence[AnyBatch]) -> dict[str, Any]:
-    slots = [batch.slot for batch in found]
+def _span(found: Sequence[Sighting]) -> dict[str, Any]:
     return {
-        "$min": {"first_slot": min(slots)},
-        "$max": {"last_slot": max(slots)},
+        "$min": {"first_slot": min(each.first_slot for each in found)},
+        "$max": {"last_slot": max(each.last_slot for each in found)},
     }
-
-
-def _identity(batch: AnyBatch) -> tuple[str, str, str]:
-    return batch.host, batch.name, batch.run
 
 
 async def _apply(collection: Any, updates: list[UpdateOne]) -> None:

@@ -15,6 +15,7 @@ from bson.binary import Binary
 SERIES_BYTES = 12  # 96 bits: a billion series collide with probability 1e-11
 RUN_BYTES = 8
 _TIME_BYTES = 4
+ID_BYTES = SERIES_BYTES + _TIME_BYTES + RUN_BYTES
 SLOT_STOP = 2 ** (8 * _TIME_BYTES) - 1
 """Later than any slot."""
 

@@ -71,6 +71,11 @@ class Field(NamedTuple):
             return NUMBER_BYTES * self.length
         return NUMBER_BYTES + self.width * (self.length - 1)
 
+    def ends_with_value(self, samples: int) -> bool:
+        """Tell whether there is a value for the last of *samples*."""
+        values = 1 if self.is_single else samples
+        return self.mask is None or bool(self.mask >> (values - 1))
+
     @property
     def text(self) -> str:
         return "".join(

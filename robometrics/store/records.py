@@ -32,8 +32,25 @@ class Record(NamedTuple):
     data: bytes
 
 
-def pack_all(batches: Sequence[AnyBatch]) -> list[Record]:
-    """Return *batches*, packed.
+class Packed(NamedTuple):
+    """Batches of one layout, packed."""
+
+    indexes: list[int]
+    """Which batches."""
+
+    layout: str
+    samples: int
+    """In each batch."""
+
+    data: NDArray[np.uint8]
+    """A row for each batch: the data of its record."""
+
+    last: dict[str, NDArray[np.float64] | None]
+    """The last value of each metric, in each batch; ``None``: it could not be read."""
+
+
+def pack_all(batches: Sequence[AnyBatch]) -> list[Packed]:
+    """Return *batches*, packed: those of one shape together.
 
     A column of integers and floats together becomes one of floats.
     """
@@ -51,13 +68,10 @@ def pack_all(batches: Sequence[AnyBatch]) -> list[Record]:
             shapes[signature] = shape
         parts.append((integers, floats))
         rows.setdefault(shape, []).append(index)
-
-    records = [Record("", b"")] * len(batches)
-    for shape, indexes in rows.items():
-        packed = _packed(shape, [parts[index] for index in indexes])
-        for index, record in zip(indexes, packed, strict=True):
-            records[index] = record
-    return records
+    return [
+        _packed(shape, indexes, [parts[index] for index in indexes])
+        for shape, indexes in rows.items()
+    ]
 
 
 def _numbers(batch: AnyBatch) -> list[Any]:
@@ -145,35 +159,39 @@ def _sorted_out(batch: AnyBatch) -> tuple[Shape, array[int], array[float]]:
 
 
 def _packed(
-    shape: Shape, parts: Sequence[tuple[array[int], array[float]]]
-) -> list[Record]:
-    """Return the records of batches of one shape."""
+    shape: Shape, indexes: list[int], parts: Sequence[tuple[array[int], array[float]]]
+) -> Packed:
+    """Return the batches of one shape, packed."""
     integers = _matrix([part for part, _ in parts], np.int64)
     floats = _matrix([part for _, part in parts], np.float64)
     steps = np.diff(integers, axis=1)  # modulo 2^64, as are the sums
     fields: list[Field] = []
     pieces: list[NDArray[np.uint8]] = []
+    last: dict[str, NDArray[np.float64] | None] = {}
+    samples = shape[0].length - shape[0].has_before
     at = at_float = 0
     for field in shape:
+        width = 0
+        numbers: NDArray[np.float64] | Ints | None = None
         if field.codec == "f":
-            pieces.append(_bytes_of(floats[:, at_float : at_float + field.length]))
+            numbers = floats[:, at_float : at_float + field.length]
+            pieces.append(_bytes_of(numbers))
             at_float += field.length
-            fields.append(field)
-            continue
-        if field.codec != "n":
+        elif field.codec != "n":
+            numbers = integers[:, at : at + field.length]
             mine = steps[:, at : at + field.length - 1]
             width = _width(mine)
-            pieces.append(_bytes_of(integers[:, at : at + 1]))
+            pieces.append(_bytes_of(numbers[:, :1]))
             if width:
                 pieces.append(_bytes_of(mine.astype(f"i{width}")))
             at += field.length
-            fields.append(field._replace(width=width))
-        else:
-            fields.append(field)
-    samples = shape[0].length - shape[0].has_before
-    layout = write_layout(samples, fields)
+        fields.append(field._replace(width=width))
+        if field.key and field.codec != "o":
+            last[field.key] = None
+            if numbers is not None and field.ends_with_value(samples):
+                last[field.key] = numbers[:, -1].astype(np.float64)
     data = np.concatenate(pieces, axis=1)
-    return [Record(layout, row.tobytes()) for row in data]
+    return Packed(indexes, write_layout(samples, fields), samples, data, last)
 
 
 def _matrix(parts: Sequence[array[Any]], kind: type[N]) -> NDArray[N]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from zlib import crc32
 
 import anyio
 
@@ -16,7 +17,8 @@ from robometrics.store import Store
 async def publish(link: Link, *messages: tuple[str, bytes]) -> None:
     async with AckedPublisher.open(link, max_in_flight=64) as publisher:
         for number, (subject, data) in enumerate(messages):
-            future = await publisher.publish(subject, data, message_id=f"t-{number}")
+            name = f"t-{number}-{crc32(data)}"
+            future = await publisher.publish(subject, data, message_id=name)
             assert await future
 
 

@@ -9,6 +9,7 @@ import anyio
 import pytest
 from builders import SLOT, event, host_batch, process_batch, tally
 from servers import NatsServer
+from waiting import eventually
 
 from robometrics import subjects
 from robometrics.broker import Link
@@ -16,9 +17,9 @@ from robometrics.consumers.persist import persist
 from robometrics.consumers.rollup import rollup
 from robometrics.errors import RetryLaterError
 from robometrics.schema import Tally, encode
-from robometrics.store import Series, Store, group_key
+from robometrics.store import Series, Store, group_key, sightings
 
-from .consuming import publish, run_until_drained
+from .consuming import publish, run_until_drained, running
 
 PLANNER = Series("robot", "process", "planner")
 
@@ -62,6 +63,40 @@ async def test_host_batches_and_events_are_kept_too(link: Link, store: Store) ->
     series = Series("robot", "host", "")
     stored = [b async for b in store.batches.read(series, SLOT, SLOT + 1)]
     assert [host_batch()] == stored
+
+
+async def last_slot(store: Store) -> int:
+    [host] = await store.fleet.hosts()
+    return host.last_slot
+
+
+async def test_who_was_seen_last_is_written_when_a_consumer_rests_or_ends(
+    link: Link, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sightings, "WAIT_SECONDS", 600.0)
+    [first, second, third] = [
+        (subjects.host_samples("robot"), encode(host_batch(slot=SLOT + number)))
+        for number in range(3)
+    ]
+    await publish(link, first)
+    await run_until_drained(link, store, persist)
+    assert SLOT == await last_slot(store)
+
+    async with running(loop := persist(link, store, fetch_batches=100)):
+        await publish(link, second)
+        await eventually(lambda: loop.absorbed == 1)
+        assert SLOT == await last_slot(store)  # it waits for more
+    assert SLOT + 1 == await last_slot(store)
+
+    async with running(loop := persist(link, store, fetch_batches=100)):
+        await publish(link, third)
+        await eventually(lambda: loop.absorbed == 1)
+        monkeypatch.setattr(sightings, "WAIT_SECONDS", 0.0)
+
+        async def written() -> bool:
+            return await last_slot(store) == SLOT + 2
+
+        await eventually(written)
 
 
 async def test_a_batch_sent_twice_is_stored_and_folded_once(

@@ -19,7 +19,8 @@ from robometrics.errors import DiscardMessageError
 from robometrics.schema import NS_PER_SECOND, AnyBatch, Previous
 from robometrics.store import blocks, numbers
 from robometrics.store.assembly import batches_of
-from robometrics.store.batch_documents import strips_of, to_documents
+from robometrics.store.batch_documents import strips_of
+from robometrics.store.batch_encoding import to_documents
 from robometrics.store.strips import Strip
 
 

@@ -13,8 +13,16 @@ from builders import SLOT, event, host_batch, process_batch
 from servers import MongoServer
 
 from robometrics.schema import NS_PER_SECOND, AnyBatch, Event
-from robometrics.store import Fleet, HostRow, ProcessRow, RunRow, Store, open_store
+from robometrics.store import (
+    Fleet,
+    HostRow,
+    ProcessRow,
+    RunRow,
+    Store,
+    open_store,
+)
 from robometrics.store.fleet_rows import process_key
+from robometrics.store.sightings import Sightings
 
 RUN = "ab12cd34-42-777"
 AT = SLOT * NS_PER_SECOND
@@ -60,7 +68,13 @@ async def fresh(store: Store) -> None:
     """Empty the rows, and forget what was written."""
     for collection in ("hosts", "processes", "runs", "events"):
         await store._database[collection].delete_many({})
-    store.fleet._written.clear()
+    store.fleet._sightings = Sightings()
+
+
+async def see(store: Store, *batches: AnyBatch) -> None:
+    """See *batches*, and write it."""
+    await store.fleet.see(batches)
+    await store.fleet.settle(everything=True)
 
 
 async def only_run(store: Store) -> RunRow:
@@ -119,7 +133,7 @@ async def test_any_order_of_batches_with_repeats_leaves_the_same_rows(
     for order in itertools.permutations(batches):
         await fresh(store)
         for batch in (*order, *order[:2]):
-            await store.fleet.see([batch])
+            await see(store, batch)
         assert expected == await rows(store.fleet)
 
 
@@ -138,7 +152,7 @@ async def test_a_host_shows_what_its_newest_batch_says_of_itself(store: Store) -
     for order in itertools.permutations(batches):
         await fresh(store)
         for batch in (*order, *order[:2]):
-            await store.fleet.see([batch])
+            await see(store, batch)
         [host] = await store.fleet.hosts()
         assert (3, 2**40, SLOT + 20) == (
             host.outbox_messages,
@@ -148,28 +162,43 @@ async def test_a_host_shows_what_its_newest_batch_says_of_itself(store: Store) -
 
 
 async def test_what_a_host_does_not_say_is_not_known(store: Store) -> None:
-    await store.fleet.see([reading(SLOT, outbox_messages=9, clock_offset_ns=1)])
-    await store.fleet.see([reading(SLOT + 5, outbox_messages=None)])
+    await see(store, reading(SLOT, outbox_messages=9, clock_offset_ns=1))
+    await see(store, reading(SLOT + 5, outbox_messages=None))
 
     [host] = await store.fleet.hosts()
 
     assert (None, None) == (host.outbox_messages, host.clock_offset_ns)
 
 
-async def test_a_backlog_is_shown_at_most_five_seconds_late(store: Store) -> None:
+async def test_what_is_seen_is_written_within_five_seconds(
+    store: Store,
+) -> None:
+    now = itertools.count()
+    store.fleet._sightings = Sightings(lambda: next(now))
     for slot in range(SLOT, SLOT + 33):
         await store.fleet.see([reading(slot, outbox_messages=slot)])
         [host] = await store.fleet.hosts()
-        assert host.outbox_messages is not None
-        assert slot - 5 < host.outbox_messages <= slot
+        assert SLOT == host.first_slot
+        assert slot - 5 < host.last_slot <= slot
+        assert host.last_slot == host.outbox_messages
 
 
-async def test_what_is_noted_is_at_most_five_seconds_behind(store: Store) -> None:
-    for slot in range(SLOT, SLOT + 63):
+async def test_who_catches_up_is_at_most_half_a_minute_of_samples_behind(
+    store: Store,
+) -> None:
+    store.fleet._sightings = Sightings(lambda: 7.0)
+    seen = set()
+    for slot in range(SLOT, SLOT + 100):
         await store.fleet.see([host_batch(slot=slot)])
         [row] = await store.fleet.hosts()
-        assert SLOT == row.first_slot
-        assert slot - 5 < row.last_slot <= slot
+        assert slot - 30 < row.last_slot <= slot
+        seen.add(row.last_slot)
+    assert {SLOT, SLOT + 30, SLOT + 60, SLOT + 90} == seen
+
+    await store.fleet.settle()
+    assert SLOT + 90 == (await store.fleet.hosts())[0].last_slot
+    await store.fleet.settle(everything=True)
+    assert SLOT + 99 == (await store.fleet.hosts())[0].last_slot
 
 
 async def test_any_order_of_events_with_repeats_leaves_the_same_rows(
@@ -306,8 +335,9 @@ async def test_runs_of_a_time_are_those_seen_in_it(
     store: Store, start: int, stop: int, found: set[str]
 ) -> None:
     for run, first in (("a-1-1", SLOT), ("a-2-2", SLOT + 20)):
-        await store.fleet.see(
-            process_batch(run=run, slot=slot) for slot in (first, first + 20)
+        await see(
+            store,
+            *(process_batch(run=run, slot=slot) for slot in (first, first + 20)),
         )
     await store.fleet.see([process_batch(host="other", run="b-1-1", slot=SLOT + 20)])
     rows = await store.fleet.runs_between(["robot", "nobody"], start, stop, limit=9)

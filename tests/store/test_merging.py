@@ -16,7 +16,8 @@ from sequences import exactly, sequences, series_of
 from robometrics.schema import AnyBatch
 from robometrics.store import blocks, merging
 from robometrics.store.assembly import batches_of
-from robometrics.store.batch_documents import strips_of, to_documents
+from robometrics.store.batch_documents import strips_of
+from robometrics.store.batch_encoding import to_documents
 from robometrics.store.batches import HOUR
 from robometrics.store.merging import Block, Piece, merged
 from robometrics.store.strips import Strip, joined

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ from robometrics.schema import (
     Previous,
 )
 from robometrics.store.assembly import batches_of
-from robometrics.store.batch_documents import strips_of, to_documents
+from robometrics.store.batch_documents import strips_of
+from robometrics.store.batch_encoding import to_documents
 from robometrics.store.layouts import keys_of, read_layout, write_layout
 from robometrics.store.records import Record, pack_all
 from robometrics.store.strips import Label, Strip
@@ -42,6 +44,13 @@ def returned(batches: list[AnyBatch]) -> list[AnyBatch]:
         for run, generation, strip in strips_of(mine):
             found += batches_of(strip, series, run, generation)
     return found
+
+
+def records_of(batches: Sequence[AnyBatch]) -> list[Record]:
+    return [
+        Record(document["layout"], document["data"])
+        for document in to_documents(batches)
+    ]
 
 
 def unpacked(record: Record) -> Strip:
@@ -151,7 +160,7 @@ def test_small_steps_take_few_bytes(step: int, bytes_each: int) -> None:
         previous=None,
     )
 
-    [record] = pack_all([batch])
+    [record] = records_of([batch])
 
     assert (8 + 100) + (8 + 100 * bytes_each) == len(record.data)
 
@@ -173,7 +182,7 @@ def test_a_layout_can_be_read_by_people_and_stays_as_it_is() -> None:
         previous=Previous(offset_ns=-500, counters={"cpu_time_ns": 50, "old_total": 9}),
     )
 
-    [record] = pack_all([batch])
+    [record] = records_of([batch])
 
     assert (
         "1 3 p2 cpu_time_ns/p2 load_1m/f memory_rss_bytes/i0 fd_count/i1?6 rate/f?2 "
@@ -201,7 +210,7 @@ GOLDEN = (
 
 @given(sequences())
 def test_a_layout_says_itself_again(batches: list[AnyBatch]) -> None:
-    for record in pack_all(batches):
+    for record in records_of(batches):
         layout = read_layout(record.layout)
         assert record.layout == write_layout(layout.samples, [*layout.fields])
         assert len(record.data) == layout.record_bytes
@@ -248,7 +257,7 @@ def test_arbitrary_layouts_raise_nothing_but_discard(text: str) -> None:
 def test_damaged_documents_raise_nothing_but_discard(
     batches: list[AnyBatch], data: st.DataObject
 ) -> None:
-    documents = to_documents(batches)
+    documents = [dict(each) for each in to_documents(batches)]
     spoiled = data.draw(st.sampled_from(documents))
     name = data.draw(st.sampled_from([*spoiled.keys() - {"_id"}]))
     if data.draw(st.booleans()):
@@ -267,7 +276,7 @@ def test_damaged_documents_raise_nothing_but_discard(
 
 
 def test_records_whose_lengths_are_wrong_one_for_the_other_are_told() -> None:
-    records = pack_all([process_batch(), process_batch()])
+    records = records_of([process_batch(), process_batch()])
     shifted = [
         records[0]._replace(data=records[0].data[:-1]),
         records[1]._replace(data=records[1].data + b"\0"),

@@ -11,7 +11,8 @@ from sequences import COUNTERS, KEYS, exactly, sequences, series_of
 
 from robometrics.schema import NS_PER_SECOND, AnyBatch, Previous
 from robometrics.store.assembly import batches_of
-from robometrics.store.batch_documents import strips_of, to_documents
+from robometrics.store.batch_documents import strips_of
+from robometrics.store.batch_encoding import to_documents
 from robometrics.store.fold import points, rates
 from robometrics.store.strips import Strip, joined
 

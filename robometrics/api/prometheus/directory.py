@@ -14,13 +14,12 @@ from robometrics.api.prometheus.labels import NAME
 from robometrics.api.prometheus.matching import Matcher, all_accept
 from robometrics.errors import InvalidNameError
 from robometrics.schema import NS_PER_SECOND
-from robometrics.store import RunRow, Series, Store
+from robometrics.store import BEHIND_SLOTS_MAX, RunRow, Series, Store
 from robometrics.subjects import unescape
 
 RUNS_MAX = 20_000
 HOSTS_MAX = 10_000
 _KEPT_SECONDS = 2.0
-_COARSE_SLOTS = 10  # the fleet's rows are kept some seconds behind
 
 OF_SERIES = frozenset({"host", "kind", "process", "gpu"})
 TAG = "tag_"
@@ -45,8 +44,8 @@ class Entity(NamedTuple):
     def lived(self, start_ns: int, stop_ns: int) -> bool:
         """Return whether it may have samples in the range."""
         return (
-            self.first_slot - _COARSE_SLOTS <= stop_ns // NS_PER_SECOND
-            and self.last_slot + _COARSE_SLOTS >= start_ns // NS_PER_SECOND
+            self.first_slot - BEHIND_SLOTS_MAX <= stop_ns // NS_PER_SECOND
+            and self.last_slot + BEHIND_SLOTS_MAX >= start_ns // NS_PER_SECOND
         )
 
 
@@ -116,8 +115,8 @@ class Directory:
             return {}
         rows = await self._fleet.runs_between(
             sorted({each.host for each in series}),
-            start_ns // NS_PER_SECOND - _COARSE_SLOTS,
-            stop_ns // NS_PER_SECOND + _COARSE_SLOTS,
+            start_ns // NS_PER_SECOND - BEHIND_SLOTS_MAX,
+            stop_ns // NS_PER_SECOND + BEHIND_SLOTS_MAX,
             limit=RUNS_MAX + 1,
         )
         if len(rows) > RUNS_MAX:

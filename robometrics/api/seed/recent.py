@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from robometrics.api.seed import deriving, rows
 from robometrics.api.seed.rows import MachineRow, StaticRow
 from robometrics.schema import AnyBatch, GpuBatch, HostBatch, ProcessBatch
-from robometrics.store import HostRow, ProcessRow, Series, Store
+from robometrics.store import BEHIND_SLOTS_MAX, HostRow, ProcessRow, Series, Store
 from robometrics.store.fleet_rows import process_key
 
 HOSTS_MAX = 1_000
@@ -19,7 +19,6 @@ ROWS_MAX = 10_000
 """In one answer; of many series each has its share."""
 
 AT_ONCE = 8
-NOTED_SECONDS = 6  # by which a series may be newer than the fleet says
 CLOCK_SECONDS = 15  # of some facts of a host one is read every ten
 
 _T = TypeVar("_T")
@@ -112,7 +111,7 @@ async def newest(
     Most series have one a second, so a range of twice the limit has enough of them; it
     is widened for those that have not.
     """
-    stop = min(span.stop, last_slot + NOTED_SECONDS)
+    stop = min(span.stop, last_slot + BEHIND_SLOTS_MAX)
     seconds = 2 * span.limit
     while True:
         start = max(span.start, stop - seconds)
@@ -157,7 +156,7 @@ async def _hosts(store: Store, machine_id: str | None) -> list[HostRow]:
 
 
 def _touches(row: HostRow | ProcessRow, span: Span) -> bool:
-    return row.first_slot < span.stop and span.start < row.last_slot + NOTED_SECONDS
+    return row.first_slot < span.stop and span.start < row.last_slot + BEHIND_SLOTS_MAX
 
 
 def _shared(span: Span, series: int) -> Span:
