@@ -25,7 +25,7 @@ PROCESSES = 200
 
 async def measure(*, quick: bool) -> list[Row]:
     """Store the same samples in both ways, by turns."""
-    slots, rounds = (5, 2) if quick else (30, 5)
+    slots, rounds = (5, 2) if quick else (60, 5)
     fleet = streams.Fleet(PROCESSES)
     samples = PROCESSES * slots * streams.SAMPLES_PER_BATCH
     persisted, cpu_us, inserted = [], [], []
