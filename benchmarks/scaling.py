@@ -3,8 +3,8 @@
 Each is ``robometrics-server --roles=persist``. They are stopped (SIGSTOP) while the
 stream fills, go on together, and are measured until everything is acknowledged. On one
 machine its cores are the limit: broker and database need them too. So the same is
-measured with a database that answers 5 ms late, where consumers wait more than work,
-as long as some core is idle; beside it as many times what one of them stores.
+measured with a database that answers 5 ms late, and 50 ms, where consumers wait more
+than work, as long as some core is idle; beside it as many times what one stores.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from robometrics.schema import ProcessBatch
 from robometrics.settings import ServerSettings
 
 PROCESSES = 200
-DELAY_MS = 5
+SLOTS = {5: 10, 50: 4}
+"""By how late the database answers, in ms: seconds of the fleet for each consumer."""
+
 SLOW_FETCH_BATCHES = 10
 _PULL_SECONDS = 1.2  # what a stopped consumer asked for is forgotten by then
 _DRAIN_SECONDS = 120.0
@@ -58,32 +60,30 @@ Consumers = Sequence[Popen[bytes]]
 
 
 async def measure(*, quick: bool) -> list[Row]:
-    """Measure the database as it is, then slowed."""
+    """Measure the database as it is, then slowed more and more."""
     rounds = 1 if quick else 3
+    rows: list[Row] = []
     with (
         servers.folder() as at,
         servers.nats_server(at) as nats_url,
         servers.mongod(at) as mongo_url,
-        slowed.slowed(at, mongo_url, DELAY_MS) as slowed_url,
     ):
         fast = Sink(
             mongo_url,
             ServerSettings().fetch_batches,
             dict.fromkeys((1, 2), 10) if quick else dict.fromkeys((1, 2, 4), 150),
         )
-        slow = Sink(
-            slowed_url,
-            SLOW_FETCH_BATCHES,
-            {1: 2, 2: 2} if quick else {1: 10, 2: 20, 4: 40, 8: 80},
-        )
         async with streams.provisioned(nats_url) as link, databases.opened(mongo_url):
             fleet = streams.Fleet(PROCESSES)
             usual = await _measured(at, link, fleet, fast, rounds)
-            late = await _measured(at, link, fleet, slow, rounds)
-    return [
-        *_rows("", usual, by_one=False),
-        *_rows(f", database {DELAY_MS} ms late", late, by_one=True),
-    ]
+            rows += _rows("", usual, by_one=False)
+            for delay_ms, slots in SLOTS.items():
+                with slowed.slowed(at, mongo_url, delay_ms) as slowed_url:
+                    each = {1: slots} if quick else {n: n * slots for n in (1, 2, 4, 8)}
+                    sink = Sink(slowed_url, SLOW_FETCH_BATCHES, each)
+                    late = await _measured(at, link, fleet, sink, rounds)
+                rows += _rows(f", database {delay_ms} ms late", late, by_one=True)
+    return rows
 
 
 def _rows(what: str, found: dict[int, Found], *, by_one: bool) -> Iterator[Row]:
