@@ -134,6 +134,7 @@ async def test_it_grows_by_what_came_a_day_until_retention_holds_it(
     assert None is usage.full_in_days
 
 
+@pytest.mark.timeout(180)  # it stores an hour of long documents
 @pytest.mark.parametrize("days", [1, 45])
 async def test_growth_is_that_of_lately_however_young_and_long_documents_are(
     store: Store, days: int

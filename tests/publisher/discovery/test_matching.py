@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from robometrics.errors import SettingsError
@@ -193,15 +193,18 @@ def test_any_name_can_be_published_and_two_stay_two(text: str, number: int) -> N
 
 
 @given(st.text(alphabet="{}ab:!.0", max_size=12))
+@example("{0:}")
 def test_a_template_is_refused_or_rendered(text: str) -> None:
     try:
         template = Template(text, ["a", "0"])
     except SettingsError:
         return
     rendered = template.render({"a": "1", "b": "2", "0": "3"}.get)
-    assert rendered == text.replace("{{", "\2").replace("}}", "\3").replace(
-        "{a}", "1"
-    ).replace("{0}", "3").replace("\2", "{").replace("\3", "}")
+    expected = text.replace("{{", "\2").replace("}}", "\3")
+    # A format that says nothing, as in "{a:}", is as good as none.
+    for written, value in (("{a}", "1"), ("{a:}", "1"), ("{0}", "3"), ("{0:}", "3")):
+        expected = expected.replace(written, value)
+    assert expected.replace("\2", "{").replace("\3", "}") == rendered
 
 
 _rules = st.builds(
