@@ -21,6 +21,7 @@ METRICS_PER_BATCH_MAX = 512
 TALLY_SLOTS_MAX = 60
 TALLY_ROWS_MAX = 400  # of the longest names, in one message
 TALLY_EVENTS_MAX = 2_000
+ANCESTORS_MAX = 32
 NS_PER_SECOND = 1_000_000_000
 
 _INT64 = {"ge": -(2**63), "le": 2**63 - 1}
@@ -245,6 +246,12 @@ class Event(msgspec.Struct, kw_only=True, omit_defaults=True, tag="event"):
 
     facts: Facts | None = None
     """What the machine is, of a ``worker_started``: names with units, and values."""
+
+    ancestors: Annotated[list[RunId], msgspec.Meta(max_length=ANCESTORS_MAX)] | None = (
+        None
+    )
+    """Of what was ``registered``: the run of its parent, of that one's parent, and so
+    on, measured or not, as they were then. ``None``: not known."""
 
 
 Cause = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z_]{0,31}\Z")]

@@ -18,6 +18,7 @@ from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 from robometrics import __version__
 from robometrics.api.completeness import CompletenessController
 from robometrics.api.control import ControlController
+from robometrics.api.events import EventController
 from robometrics.api.export import ExportController, Exports
 from robometrics.api.exposition import exposition
 from robometrics.api.fleet import FleetController
@@ -31,6 +32,7 @@ from robometrics.api.prometheus import prometheus_router
 from robometrics.api.query import QueryController
 from robometrics.api.seed.endpoints import IntakeController, ServeController, health
 from robometrics.api.seed.intake import Intake
+from robometrics.api.series import SeriesController
 from robometrics.api.usage import UsageController, UsageMeter
 from robometrics.api.verify import answering
 from robometrics.broker import Link
@@ -77,7 +79,9 @@ def make_app(
     return Litestar(
         route_handlers=[
             FleetController,
+            EventController,
             QueryController,
+            SeriesController,
             ExportController,
             CompletenessController,
             ControlController,

@@ -8,15 +8,17 @@ import msgspec
 from litestar import Controller, Request, post
 from litestar.di import NamedDependency
 from litestar.exceptions import ClientException
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 
 from robometrics import subjects
-from robometrics.api.problems import RESPONSES
+from robometrics.api.problems import MEDIA_TYPE, RESPONSES, Problem
 from robometrics.broker import Link
 from robometrics.errors import (
     DiscardMessageError,
     NotFoundError,
     RegistrationRefusedError,
+    RetryLaterError,
 )
 from robometrics.requests import (
     BURST_NS_MAX,
@@ -33,6 +35,14 @@ from robometrics.times import to_ms
 ANSWER_SECONDS = 2.0
 HZ_MAX = 1_000.0
 
+_RESPONSES = RESPONSES | {
+    409: ResponseSpec(
+        Problem,
+        media_type=MEDIA_TYPE,
+        description="The worker refuses; `detail` says why.",
+        generate_examples=False,
+    )
+}
 _Seconds = Annotated[float, msgspec.Meta(ge=0.001, le=60)]
 
 
@@ -91,11 +101,15 @@ class ControlController(Controller):
     path = "/api/v1"
     tags = ("control",)
 
-    @post("/burst", status_code=202, responses=RESPONSES, before_request=only_json)
+    @post("/burst", status_code=202, responses=_RESPONSES, before_request=only_json)
     async def burst(
         self, data: JSONBody[Burst], link: NamedDependency[Link]
     ) -> BurstBegun:
-        """Begin a short recording at a high rate."""
+        """Begin a short recording at a high rate.
+
+        Another one of the process takes its place; of 0.1 s at the same rate, it ends
+        it. While one goes on, live batches have its ``interval_ns``.
+        """
         reply = await _ask(
             link,
             data.host,
@@ -114,7 +128,7 @@ class ControlController(Controller):
             until_ms=to_ms(reply.until_ns),
         )
 
-    @post("/interval", status_code=200, responses=RESPONSES, before_request=only_json)
+    @post("/interval", status_code=200, responses=_RESPONSES, before_request=only_json)
     async def interval(
         self, data: JSONBody[Interval], link: NamedDependency[Link]
     ) -> IntervalSet:
@@ -138,15 +152,22 @@ async def _ask(link: Link, host: str, request: AnyRequest) -> Reply:
     Raises:
         NotFoundError: No worker answers for *host*.
         RegistrationRefusedError: It will not.
-        RetryLaterError: The broker is away.
+        RetryLaterError: It gives no answer, or the broker is away.
     """
-    data = await link.request(
-        subjects.register(host), encode_request(request), timeout_seconds=ANSWER_SECONDS
-    )
-    if not data:
+    data = encode_request(request)
+    try:
+        answer = await link.request(
+            subjects.register(host), data, timeout_seconds=ANSWER_SECONDS
+        )
+    except RetryLaterError as exc:
+        raise RetryLaterError(
+            f"the worker of {host} gave no answer; it may be stopped, or very busy: "
+            f"try again ({exc})"
+        ) from exc
+    if not answer:
         raise NotFoundError(f"no worker answers for {host}: is it running?")
     try:
-        reply = decode_reply(data)
+        reply = decode_reply(answer)
     except DiscardMessageError as exc:
         raise NotFoundError(f"what answers for {host} is no worker: {exc}") from exc
     if not reply.accepted:

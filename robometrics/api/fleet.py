@@ -10,6 +10,7 @@ from litestar import Controller, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
+from robometrics.api.parents import parents
 from robometrics.api.problems import RESPONSES
 from robometrics.errors import NotFoundError
 from robometrics.store import GpuRow, HostRow, ProcessRow, RunRow, Store
@@ -62,6 +63,8 @@ class Process(msgspec.Struct, kw_only=True):
     command: str
     exit_code: int | None
     tags: dict[str, str]
+    parent: Annotated[str | None, msgspec.Meta(examples=["launch"])]
+    """The nearest process above it on the host that is measured and has not ended."""
 
 
 class Gpu(msgspec.Struct, kw_only=True):
@@ -144,9 +147,13 @@ class FleetController(Controller):
             await require_host(store, host)
         rows = await store.fleet.processes(host)
         runs = await store.fleet.runs_of(rows)
+        above = parents(rows, runs)
         now = time.time()
         return Processes(
-            [_process(row, runs.get(process_key(row)), now) for row in rows]
+            [
+                _process(row, runs.get(process_key(row)), above[process_key(row)], now)
+                for row in rows
+            ]
         )
 
     @get("/gpus", responses=RESPONSES)
@@ -235,7 +242,9 @@ def _host(row: HostRow, now: float) -> Host:
     )
 
 
-def _process(row: ProcessRow, run: RunRow | None, now: float) -> Process:
+def _process(
+    row: ProcessRow, run: RunRow | None, parent: str | None, now: float
+) -> Process:
     state: Literal["running", "stale", "exited"] = "running"
     if run is not None and run.end is not None:
         state = "exited"
@@ -253,6 +262,7 @@ def _process(row: ProcessRow, run: RunRow | None, now: float) -> Process:
         command=run.command if run else "",
         exit_code=run.exit_code if run else None,
         tags=run.tags if run else {},
+        parent=parent,
     )
 
 

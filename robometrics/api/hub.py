@@ -1,7 +1,7 @@
 """Live batches from the broker to the viewers: one subscription per watched host.
 
-Each batch is decoded and encoded once, however many watch it. A viewer's queue is
-bounded; when full, its oldest batches go and are told as a gap. Nothing here waits.
+Each batch is decoded once, however many watch it. A viewer's queue is bounded; when
+full, its oldest batches go and are told as a gap. Nothing here waits.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import asyncio
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import msgspec
 
 from robometrics import subjects
+from robometrics.api.frames import Frame
 from robometrics.broker import Link, Message, Subscription
 from robometrics.errors import DiscardMessageError
-from robometrics.schema import AnyBatch, decode_batch
+from robometrics.schema import decode_batch
 from robometrics.store import Series
 
 log = logging.getLogger(__name__)
@@ -26,16 +26,6 @@ QUEUE_FRAMES_MAX = 2_048
 _REMEMBERED_BATCHES = 50_000
 _REMEMBERED_SLOTS = 120  # as long as the stream knows repeats
 _REMEMBERED_RUNS = 10_000
-
-_encoder = msgspec.json.Encoder()
-
-
-class Frame(NamedTuple):
-    """One batch, ready to be sent."""
-
-    series: Series
-    batch: AnyBatch
-    json: bytes
 
 
 class Missed(msgspec.Struct):
@@ -48,11 +38,6 @@ class Missed(msgspec.Struct):
     def widen(self, slot: int) -> None:
         self.first_slot = min(self.first_slot, slot)
         self.last_slot = max(self.last_slot, slot)
-
-
-def frame_of(batch: AnyBatch) -> Frame:
-    series = Series(batch.host, batch.kind, batch.name)
-    return Frame(series, batch, _encoder.encode(batch))
 
 
 class Viewer:
@@ -108,7 +93,7 @@ class _Feed:
 
     async def on_message(self, message: Message) -> None:
         try:
-            frame = frame_of(decode_batch(message.data))
+            frame = Frame(decode_batch(message.data))
         except DiscardMessageError:
             return  # the consumers keep it as a dead letter, with the reason
         if message.subject != subjects.samples(*frame.series):

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -20,14 +20,15 @@ from litestar import WebSocket, websocket
 from litestar.di import NamedDependency
 from litestar.exceptions import WebSocketDisconnect
 
-from robometrics.api.hub import Frame, Hub, Missed, Viewer, frame_of
+from robometrics.api.frames import Frame, Metrics
+from robometrics.api.hub import Hub, Missed, Viewer
+from robometrics.api.subscriptions import Ping, Subscribe, Unsubscribe, decode
 from robometrics.errors import RetryLaterError
 from robometrics.schema import NS_PER_SECOND, AnyBatch
 from robometrics.store import Series, Store
 
 log = logging.getLogger(__name__)
 
-SERIES_MAX = 2_000
 BACKFILL_MAX_MS = 86_400_000
 FRAMES_PER_MESSAGE = 200
 REPAIR_SECONDS = 2.0
@@ -40,49 +41,6 @@ CLOSE_FOREIGN_ORIGIN = 4403
 CLOSE_TOO_SLOW = 4408
 
 _Socket = WebSocket[Any, Any, Any]
-_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
-_Ms = Annotated[float, msgspec.Meta(ge=0, le=1e14)]
-
-
-class WantedSeries(msgspec.Struct, forbid_unknown_fields=True):
-    """One series: a process, a GPU, or without either the host itself."""
-
-    host: _Name
-    process: _Name | None = None
-    since_ms: _Ms | None = None
-    gpu: Annotated[int, msgspec.Meta(ge=0, le=4095)] | None = None
-    """Its index on the host."""
-
-    def __post_init__(self) -> None:
-        if self.process is not None and self.gpu is not None:
-            raise ValueError("a series is of a process or of a GPU, not of both")
-
-    def series(self) -> Series:
-        if self.gpu is not None:
-            return Series(self.host, "gpu", str(self.gpu))
-        kind = "host" if self.process is None else "process"
-        return Series(self.host, kind, self.process or "")
-
-
-class Subscribe(msgspec.Struct, tag_field="op", tag="subscribe"):
-    """Replace what this socket watches."""
-
-    series: Annotated[list[WantedSeries], msgspec.Meta(max_length=SERIES_MAX)]
-    since_ms: _Ms | None = None
-    """Send what happened since then first; default of the series' own."""
-
-    id: int = 0
-
-
-class Unsubscribe(msgspec.Struct, tag_field="op", tag="unsubscribe"):
-    """Watch nothing."""
-
-
-class Ping(msgspec.Struct, tag_field="op", tag="ping"):
-    """Answered with a pong, for clients that cannot see websocket pings."""
-
-
-_decoder = msgspec.json.Decoder(Subscribe | Unsubscribe | Ping)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -114,6 +72,9 @@ class _Progress(msgspec.Struct):
 
     since_slot: int | None
     """Where its backfill began; ``None``: it wants live batches only."""
+
+    metrics: Metrics
+    """Which columns it wants."""
 
     last_slots: dict[tuple[str, int], int] = {}
     """Last slot sent, by run and generation."""
@@ -151,7 +112,7 @@ class _Session:
         while True:
             text = await self._socket.receive_text()
             try:
-                request = _decoder.decode(text)
+                request = decode(text)
             except msgspec.MsgspecError as exc:
                 await self._close(CLOSE_BAD_REQUEST, str(exc))
                 return
@@ -173,7 +134,8 @@ class _Session:
                 await self._tell_missed("gap", missed)
                 if missed.series in self._progress:
                     # The chain is broken on purpose: go on from the next batch.
-                    self._progress[missed.series] = _Progress(None)
+                    before = self._progress[missed.series]
+                    self._progress[missed.series] = _Progress(None, before.metrics)
             for missed in late:
                 await self._tell_missed("late", missed)
             await self._forward(frames)
@@ -187,7 +149,7 @@ class _Session:
             since_slot = None
             if since_ms is not None:
                 since_slot = int(max(since_ms, oldest_ms) // _MS_PER_SECOND)
-            self._progress[wanted.series()] = _Progress(since_slot)
+            self._progress[wanted.series()] = _Progress(since_slot, wanted.columns())
         # Live batches queue from here on, so nothing falls between them and the store.
         await self._hub.watch(self.viewer, self._progress)
         await self._send(_encode({"op": "subscribed", "id": request.id}))
@@ -215,7 +177,7 @@ class _Session:
                     broken.add(run)
                     continue
                 progress.last_slots[run] = batch.slot
-                frames.append(frame_of(batch))
+                frames.append(Frame(batch))
                 if len(frames) >= FRAMES_PER_MESSAGE:
                     await self._send_frames(frames)
                     frames = []
@@ -270,7 +232,9 @@ class _Session:
 
     async def _send_frames(self, frames: Sequence[Frame]) -> None:
         if frames:
-            joined = b",".join(frame.json for frame in frames)
+            joined = b",".join(
+                frame.json(self._progress[frame.series].metrics) for frame in frames
+            )
             await self._send(b'{"op":"batches","batches":[' + joined + b"]}")
 
     async def _tell_missed(self, op: Literal["gap", "late"], missed: Missed) -> None:

@@ -9,10 +9,10 @@ from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
 TimeText = Annotated[str, msgspec.Meta(max_length=64)]
-_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
 Hosts = Annotated[
-    list[_Name],
+    list[Name],
     QueryParameter(
         min_items=1,
         max_items=100,
@@ -28,7 +28,7 @@ Metrics = Annotated[
     ),
 ]
 Processes = Annotated[
-    list[_Name] | None,
+    list[Name] | None,
     QueryParameter(
         max_items=100,
         description="names or patterns, repeated; neither these nor GPUs: the hosts",

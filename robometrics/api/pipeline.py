@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from typing import Annotated, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 from litestar import get
@@ -72,6 +73,13 @@ class PartState(msgspec.Struct):
     problem: str = ""
 
 
+class BrokerState(PartState):
+    """The same, and where workers may find it."""
+
+    address: Annotated[str, msgspec.Meta(examples=["127.0.0.1:4222"])] = ""
+    """Host and port as the server connects to it, without its credentials."""
+
+
 class StreamState(msgspec.Struct, kw_only=True):
     """What waits in the stream until every consumer has it."""
 
@@ -98,7 +106,7 @@ class Pipeline(msgspec.Struct, kw_only=True):
     """Each stage; ``null`` where the server that knows it is away."""
 
     now_ms: float
-    broker: PartState
+    broker: BrokerState
     database: PartState
     stream: StreamState | None
     consumers: dict[str, DurableDepth] | None
@@ -119,13 +127,18 @@ async def pipeline(
     problem = broker_problem or found.stream_problem
     return Pipeline(
         now_ms=time.time() * _MS_PER_SECOND,
-        broker=PartState(not problem, problem),
+        broker=BrokerState(not problem, problem, address_of(link.url)),
         database=PartState(not found.database_problem, found.database_problem),
         stream=stream_state(found.depth.stream) if found.depth else None,
         consumers=found.depth.durables if found.depth else None,
         dead_letters=found.stored.dead_letters if found.stored else None,
         hosts=_hosts(found.stored.hosts) if found.stored else None,
     )
+
+
+def address_of(url: str) -> str:
+    """Return host and port of *url*, and nothing that is secret."""
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def stream_state(depth: StreamDepth) -> StreamState:

@@ -19,6 +19,7 @@ from robometrics.api.answers import Answer
 from robometrics.api.bounded import bounded
 from robometrics.api.problems import RESPONSES
 from robometrics.api.question import Question, body, parts
+from robometrics.metrics.kinds import Derived, Kind, Metric
 from robometrics.queries import ranking
 from robometrics.queries.groups import check_labels
 from robometrics.queries.matching import Wanted, match
@@ -30,10 +31,24 @@ from robometrics.store import Store
 class MetricRow(msgspec.Struct, kw_only=True):
     """One metric that can be asked for."""
 
-    name: str
-    unit: str
+    name: Annotated[str, msgspec.Meta(examples=["cpu_percent"])]
+    unit: Annotated[str, msgspec.Meta(examples=["percent"])]
     kind: Literal["counter", "gauge", "rate"]
     description: str
+    source: Annotated[str | None, msgspec.Meta(examples=["cpu_time_ns"])]
+    """Of a rate: the counter it is derived from."""
+
+    scale: Annotated[float | None, msgspec.Meta(examples=[1e-7])]
+    """Of a rate: its units per unit of the counter, each second."""
+
+    period_seconds: Annotated[int, msgspec.Meta(examples=[0])]
+    """How often it is read, whatever the interval; 0: with every sample."""
+
+    of: Annotated[list[Kind], msgspec.Meta(examples=[["process", "host"]])]
+    """What has it."""
+
+    group: Annotated[str, msgspec.Meta(examples=["cpu"])]
+    """What it is about, in one word: for menus."""
 
 
 class Catalogue(msgspec.Struct):
@@ -51,22 +66,9 @@ class QueryController(Controller):
     @get("/metrics", responses=RESPONSES)
     async def list_metrics(self) -> Catalogue:
         """Return what can be asked for, with units."""
-        rows = [
-            MetricRow(
-                name=each.name,
-                unit=each.unit,
-                kind=each.kind,
-                description=each.description,
-            )
-            for each in metrics.METRICS.values()
-        ]
+        rows = [_metric_row(each) for each in metrics.METRICS.values()]
         rows += [
-            MetricRow(
-                name=each.name,
-                unit=each.unit,
-                kind="rate",
-                description=each.description,
-            )
+            _metric_row(metrics.METRICS[each.source], each)
             for each in metrics.DERIVED.values()
         ]
         return Catalogue(sorted(rows, key=lambda row: row.name))
@@ -172,3 +174,18 @@ class QueryController(Controller):
         begun = await bounded(request, begin, timeout_seconds=timeout_seconds)
         question, rest, first = begun
         return Stream(body(question, first, rest), media_type="application/json")
+
+
+def _metric_row(stored: Metric, derived: Derived | None = None) -> MetricRow:
+    about = derived or stored
+    return MetricRow(
+        name=about.name,
+        unit=about.unit,
+        kind="rate" if derived else stored.kind,
+        description=about.description,
+        source=derived.source if derived else None,
+        scale=derived.scale if derived else None,
+        period_seconds=stored.period_seconds,
+        of=list(stored.of),
+        group=stored.group,
+    )

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from robometrics.metrics.kinds import Metric, counter, gauge, per_second, percent_of
+from robometrics.metrics.kinds import (
+    Metric,
+    counter,
+    gauge,
+    measured_of,
+    per_second,
+    percent_of,
+)
 
 
 def _time(name: str, description: str) -> Metric:
@@ -28,7 +35,8 @@ _TOTALS = (
     counter("cgroup_io_write_bytes_total", "bytes", "Bytes it wrote"),
 )
 
-METRICS = (
+METRICS = measured_of(
+    ("process",),
     *_TIMES,
     *_TOTALS,
     gauge("cgroup_memory_current_bytes", "bytes", "Its memory, file cache included"),

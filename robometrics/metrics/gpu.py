@@ -11,6 +11,7 @@ from robometrics.metrics.kinds import (
     Derived,
     counter,
     gauge,
+    measured_of,
     per_second,
     percent_of,
 )
@@ -136,19 +137,21 @@ _MIG = (
 _IDLE = (counter("gpu_idle_time_ns", "nanoseconds", "Time an Intel GPU slept"),)
 
 METRICS = (
-    *_USE,
-    *_DEVICE,
-    *_THROTTLES,
-    *_HEALTH,
-    *_MIG,
-    *_IDLE,
-    ENERGY,
-    PCIE_SENT,
-    PCIE_RECEIVED,
-    NVLINK_SENT,
-    NVLINK_RECEIVED,
-    GPU_TIME,
-    ENGINE_TIME,
+    *measured_of(("process", "gpu"), *_USE),
+    *measured_of(
+        ("gpu",),
+        *_DEVICE,
+        *_THROTTLES,
+        *_HEALTH,
+        *_MIG,
+        *_IDLE,
+        ENERGY,
+        PCIE_SENT,
+        PCIE_RECEIVED,
+        NVLINK_SENT,
+        NVLINK_RECEIVED,
+    ),
+    *measured_of(("process",), GPU_TIME, ENGINE_TIME),
 )
 DERIVED = (
     *map(per_second, (PCIE_SENT, PCIE_RECEIVED, NVLINK_SENT, NVLINK_RECEIVED)),

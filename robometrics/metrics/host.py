@@ -11,6 +11,7 @@ from robometrics.metrics.kinds import (
     Metric,
     counter,
     gauge,
+    measured_of,
     per_second,
     percent_of,
 )
@@ -48,7 +49,6 @@ _CPU_ENERGY = counter(
     "cpu_energy_millijoules_total", "millijoules", "Energy of all processor packages"
 )
 _TOTALS = (
-    _total("context_switches_total", "Switches from one task to another"),
     _total("interrupts_total", "Interrupts served"),
     _total("forks_total", "Processes and threads started"),
     _total("swap_in_bytes_total", "Read back from swap"),
@@ -145,7 +145,8 @@ _LIMITS = (
     gauge("memory_limit_used_bytes", "bytes", "Used of it, less idle file pages"),
 )
 
-METRICS = (
+METRICS = measured_of(
+    ("host",),
     *_TASKS,
     *_CPU_MODES,
     *_PRESSURES,

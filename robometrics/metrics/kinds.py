@@ -6,6 +6,11 @@ from typing import Literal
 
 import msgspec
 
+from robometrics.metrics.groups import group_of
+
+Kind = Literal["process", "host", "gpu"]
+"""What is measured."""
+
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
     """One quantity a worker publishes."""
@@ -23,6 +28,14 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
 
     period_seconds: int = 0
     """How often it is read, whatever the interval; 0: with every sample."""
+
+    of: tuple[Kind, ...] = ()
+    """What has it; empty of one that this release does not know."""
+
+    @property
+    def group(self) -> str:
+        """What it is about, in one word: see ``groups``."""
+        return group_of(self.name)
 
 
 class Derived(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +76,11 @@ def gauge(
         sketch=sketch,
         period_seconds=period_seconds,
     )
+
+
+def measured_of(kinds: tuple[Kind, ...], *metrics: Metric) -> tuple[Metric, ...]:
+    """Return *metrics* as those that each of *kinds* has."""
+    return tuple(msgspec.structs.replace(metric, of=kinds) for metric in metrics)
 
 
 def percent_of(source: Metric, name: str, description: str) -> Derived:

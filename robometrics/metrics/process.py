@@ -1,8 +1,14 @@
-"""Metrics of a process; the first two are a host's as well."""
+"""Metrics of a process, some of which are a host's as well."""
 
 from __future__ import annotations
 
-from robometrics.metrics.kinds import counter, gauge, per_second, percent_of
+from robometrics.metrics.kinds import (
+    counter,
+    gauge,
+    measured_of,
+    per_second,
+    percent_of,
+)
 
 CPU_TIME = counter(
     "cpu_time_ns",
@@ -17,7 +23,7 @@ IO_WRITE = counter("io_write_bytes_total", "bytes", "Bytes written to storage")
 SWITCHES = counter(
     "context_switches_total",
     "count",
-    "Times a thread was given a CPU (its timeslices)",
+    "Times a thread was given a CPU (of a host: switches from one task to another)",
 )
 RUNQUEUE_WAIT = counter(
     "runqueue_wait_time_ns",
@@ -40,34 +46,44 @@ THREAD_CPU_TIME = counter(
 )
 
 METRICS = (
-    CPU_TIME,
-    gauge("memory_rss_bytes", "bytes", "Resident memory", sketch=True),
-    gauge("thread_count", "count", "Threads"),
-    MINOR_FAULTS,
-    MAJOR_FAULTS,
-    IO_READ,
-    IO_WRITE,
-    RUNQUEUE_WAIT,
-    SWITCHES,
-    CHILDREN_CPU_TIME,
-    TREE_CPU_TIME,
-    gauge(
-        "tree_memory_rss_bytes",
-        "bytes",
-        "Resident memory of the tree; what is shared counts once for each process",
-        sketch=True,
+    *measured_of(
+        ("process", "host"),
+        CPU_TIME,
+        MAJOR_FAULTS,
+        SWITCHES,
+        gauge("thread_count", "count", "Threads"),
     ),
-    gauge("tree_process_count", "count", "Processes of the tree that have not ended"),
-    THREAD_CPU_TIME,
-    gauge(
-        "memory_pss_bytes",
-        "bytes",
-        "Resident memory, of what n processes share the n-th part",
-        period_seconds=30,
+    *measured_of(
+        ("process",),
+        gauge("memory_rss_bytes", "bytes", "Resident memory", sketch=True),
+        MINOR_FAULTS,
+        IO_READ,
+        IO_WRITE,
+        RUNQUEUE_WAIT,
+        CHILDREN_CPU_TIME,
+        TREE_CPU_TIME,
+        gauge(
+            "tree_memory_rss_bytes",
+            "bytes",
+            "Resident memory of the tree; what is shared counts once for each process",
+            sketch=True,
+        ),
+        gauge(
+            "tree_process_count", "count", "Processes of the tree that have not ended"
+        ),
+        THREAD_CPU_TIME,
+        gauge(
+            "memory_pss_bytes",
+            "bytes",
+            "Resident memory, of what n processes share the n-th part",
+            period_seconds=30,
+        ),
+        gauge(
+            "memory_uss_bytes", "bytes", "Resident memory of its own", period_seconds=30
+        ),
+        gauge("memory_swap_bytes", "bytes", "Memory in swap", period_seconds=30),
+        gauge("open_file_count", "count", "Open file descriptors", period_seconds=10),
     ),
-    gauge("memory_uss_bytes", "bytes", "Resident memory of its own", period_seconds=30),
-    gauge("memory_swap_bytes", "bytes", "Memory in swap", period_seconds=30),
-    gauge("open_file_count", "count", "Open file descriptors", period_seconds=10),
 )
 DERIVED = (
     percent_of(CPU_TIME, "cpu_percent", "CPU use; 100 is one core"),

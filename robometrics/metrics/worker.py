@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from robometrics.metrics.kinds import counter, gauge, per_second, percent_of
+from robometrics.metrics.kinds import (
+    counter,
+    gauge,
+    measured_of,
+    per_second,
+    percent_of,
+)
 
 WORKER_CPU_TIME = counter(
     "worker_cpu_time_ns", "nanoseconds", "CPU time of the worker itself"
@@ -19,7 +25,8 @@ ROUND_CPU_TIME = counter(
 )
 SAMPLES = counter("worker_samples_total", "count", "Samples taken of processes")
 
-METRICS = (
+METRICS = measured_of(
+    ("host",),
     WORKER_CPU_TIME,
     SAMPLING_CPU_TIME,
     SAMPLES,

@@ -15,6 +15,7 @@ from robometrics.errors import (
     RegistrationRefusedError,
     SkipProcessError,
 )
+from robometrics.publisher.ancestry import ancestors
 from robometrics.publisher.control import Control
 from robometrics.publisher.exit_watch import ExitWatch
 from robometrics.publisher.identity import host_pid, is_start_of, started_at_ns
@@ -255,7 +256,12 @@ class Registrar:
             raise
         if is_new:
             self._exits.await_exit(target)
-            self._say("registered", registration, command=target.command)
+            self._say(
+                "registered",
+                registration,
+                command=target.command,
+                ancestors=ancestors(registration) or None,
+            )
             log.info("measuring %s (pid %d)", registration.name, registration.pid)
         return target
 

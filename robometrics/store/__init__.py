@@ -2,9 +2,9 @@
 
 ``keys`` names documents, ``batches`` and ``rollups`` hold the samples: fresh ones as
 ``records``, hours that are over as ``blocks``, which ``compaction`` makes. ``tallies``
-hold what workers say they took, ``fleet`` who was seen when, ``gaps`` what is known to
-be missing, ``inventory`` which metrics a series has, ``dead_letters`` what could not be
-read, ``trials`` what may have ended whoever read it.
+hold what workers say they took, ``fleet`` who was seen when, ``events`` what happened,
+``gaps`` what is known to be missing, ``inventory`` which metrics a series has,
+``dead_letters`` what could not be read, ``trials`` what may have ended whoever read it.
 ``auditing`` compares what was taken with what is here: it reads ``evidence`` hour by
 hour, ``audit`` compares, ``report`` sums up.
 """

@@ -14,6 +14,7 @@ from robometrics.store import (
     compaction,
     dead_letters,
     departed,
+    events,
     evidence,
     fleet,
     gaps,
@@ -50,6 +51,7 @@ class Store:
         self.rollups = rollups.Rollups(database)
         self.tallies = tallies.Tallies(database)
         self.fleet = fleet.Fleet(database)
+        self.events = events.EventLog(database)
         self.gaps = gaps.Gaps(database)
         self.inventory = inventory.Inventory(database)
         self.evidence = evidence.Evidence(database)

@@ -181,7 +181,10 @@ class Fleet:
         wanted = {"host": host, **({"process": process} if process else {})}
         with translated():
             cursor = self._runs.find(wanted).sort("last_slot", DESCENDING).limit(limit)
-            return [run_row(row) async for row in cursor]
+            rows = [run_row(row) async for row in cursor]
+        # Several may have come and gone within one second.
+        rows.sort(key=lambda row: (row.last_slot or 0, row.registered_ns), reverse=True)
+        return rows
 
     async def runs_between(
         self, hosts: Sequence[str], start: int, stop: int, *, limit: int

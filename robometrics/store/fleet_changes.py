@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -17,6 +18,7 @@ from robometrics.schema import (
     ProcessBatch,
     is_reported,
 )
+from robometrics.store.driver import plain
 from robometrics.subjects import escape
 
 CURRENT = (
@@ -33,9 +35,20 @@ def event_document(event: Event) -> dict[str, Any]:
     said = msgspec.structs.asdict(event).items()
     return {
         "_id": event.id,
-        "at": datetime.fromtimestamp(event.at_ns / 1e9, timezone.utc),
+        "at": moment(event.at_ns),
         **{key: value for key, value in said if value is not None and key != "id"},
     }
+
+
+def event_in(document: Mapping[str, Any]) -> Event:
+    """Return the event that *document* was made of, as far as it is there."""
+    names = Event.__struct_fields__
+    said = {key: plain(value) for key, value in document.items() if key in names}
+    return Event(id=document["_id"], **said)
+
+
+def moment(at_ns: int) -> datetime:
+    return datetime.fromtimestamp(at_ns / NS_PER_SECOND, timezone.utc)
 
 
 def joined(*names: str) -> str:
@@ -162,8 +175,11 @@ def _run_change(event: Event) -> dict[str, Any] | None:
             "started_at_ns": event.started_at_ns,
             "command": event.command or "",
             "tags": event.tags or {},
+            "ancestors": event.ancestors or [],
         }
-        return {"$set": names, "$max": {"registered": registered}}
+        # It was seen then: until its first batch is noted it is among the newest, too.
+        seen = {"registered": registered, "last_slot": event.at_ns // NS_PER_SECOND}
+        return {"$set": names, "$max": seen}
     if event.event in ("exited", "unregistered"):
         ended = {"at_ns": event.at_ns, "how": event.event, "code": event.exit_code}
         latest: dict[str, Any] = {"ended": ended}

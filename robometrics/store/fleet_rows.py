@@ -74,6 +74,8 @@ class RunRow(msgspec.Struct, kw_only=True):
     exit_code: int | None = None
     command: str = ""
     tags: dict[str, str] = {}
+    ancestors: list[str] = []
+    """Runs of its parent, of that one's parent, and so on, when it was registered."""
 
 
 def process_key(row: ProcessRow) -> str:
@@ -136,4 +138,5 @@ def run_row(row: dict[str, Any]) -> RunRow:
         exit_code=ended["code"] if ended else None,
         command=request.get("command", ""),
         tags=request.get("tags", {}),
+        ancestors=request.get("ancestors", []),
     )

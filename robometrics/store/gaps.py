@@ -44,7 +44,7 @@ class Gap(msgspec.Struct, kw_only=True, frozen=True):
     @property
     def text(self) -> str:
         """The cause, for people."""
-        return GAP_CAUSES.get(self.cause) or self.reason or self.cause or "not known"
+        return cause_text(self.cause, self.reason)
 
     def is_about(self, kind: str, name: str, run: str | None) -> bool:
         """Tell whether it concerns a series, and a run of it if *run* is given."""
@@ -54,6 +54,11 @@ class Gap(msgspec.Struct, kw_only=True, frozen=True):
 
     def touches(self, start: int, stop: int) -> bool:
         return self.from_slot < stop and start <= self.to_slot
+
+
+def cause_text(cause: str | None, reason: str | None) -> str:
+    """Return why samples are missing, for people."""
+    return GAP_CAUSES.get(cause or "") or reason or cause or "not known"
 
 
 class Gaps:

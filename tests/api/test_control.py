@@ -14,6 +14,7 @@ from robometrics.requests import encode_request
 from robometrics.settings import ClientSettings
 
 from .conftest import Served
+from .viewing import Client, viewing
 
 
 async def test_burst_and_interval_reach_the_worker(
@@ -44,6 +45,38 @@ async def test_burst_and_interval_reach_the_worker(
     wanted = {"host": "robot", "interval_seconds": 0.25}
     changed = await served.http.post("/api/v1/interval", json=wanted)
     assert (200, 250_000_000) == (changed.status_code, changed.json()["interval_ns"])
+
+
+async def test_a_burst_is_seen_live_until_another_one_ends_it(
+    served: Served, nats_server: NatsServer, working: dict[str, str]
+) -> None:
+    """What a page needs to show a recording, and to stop it."""
+    settings = ClientSettings(
+        nats_url=nats_server.url, socket_path=working["ROBOMETRICS_SOCKET_PATH"]
+    )
+    request = encode_request(client.register_request("planner", os.getpid()))
+    reply = await anyio.to_thread.run_sync(client.ask_by_socket, request, settings)
+    assert reply is not None
+
+    async def record(seconds: float) -> None:
+        wanted = {"host": "robot", "process": "planner", "hz": 50, "seconds": seconds}
+        answer = await served.http.post("/api/v1/burst", json=wanted)
+        assert 202 == answer.status_code, answer.text
+
+    async def see(viewer: Client, interval_ns: int) -> None:
+        viewer.batches.clear()
+        with anyio.fail_after(30):
+            while interval_ns not in [each["interval_ns"] for each in viewer.batches]:
+                await viewer.receive()
+
+    async with viewing(served) as viewer:
+        planner = {"host": "robot", "process": "planner", "metrics": ["cpu_time_ns"]}
+        await viewer.subscribe(planner)
+        await see(viewer, reply.interval_ns)
+        await record(600)
+        await see(viewer, 20_000_000)
+        await record(0.1)
+        await see(viewer, reply.interval_ns)
 
 
 @pytest.mark.parametrize(

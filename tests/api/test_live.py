@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -13,15 +11,16 @@ import pytest
 from builders import host_batch, process_batch
 from servers import NatsServer
 from waiting import eventually
-from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from robometrics.api import live
-from robometrics.api.hub import Frame, Viewer, frame_of
+from robometrics.api.frames import Frame
+from robometrics.api.hub import Viewer
 from robometrics.schema import Previous
 from robometrics.store import Series
 
 from .conftest import Served
+from .viewing import viewing
 
 SECOND = 1_000_000_000
 PLANNER = {"host": "robot", "process": "planner"}
@@ -41,41 +40,6 @@ def chain(first_slot: int, count: int, **changes: Any) -> list[Any]:
         )
         for i in range(count)
     ]
-
-
-class Client:
-    """A viewer that notes all it is told."""
-
-    def __init__(self, socket: ClientConnection) -> None:
-        self.socket = socket
-        self.slots: dict[str, list[int]] = {}
-        self.told: list[dict[str, Any]] = []
-
-    async def subscribe(self, *series: dict[str, Any], **more: Any) -> None:
-        request = {"op": "subscribe", "id": 7, "series": list(series)} | more
-        await self.socket.send(json.dumps(request))
-        with anyio.fail_after(20):
-            while {"op": "subscribed", "id": 7} not in self.told:
-                await self.receive()
-
-    async def receive(self) -> None:
-        message = json.loads(await self.socket.recv())
-        self.told.append(message)
-        for batch in message.get("batches", ()):
-            name = batch.get("process", "")
-            self.slots.setdefault(name, []).append(batch["slot"])
-
-    async def receive_until(self, slot: int, name: str = "planner") -> None:
-        with anyio.fail_after(30):
-            while slot not in self.slots.get(name, ()):
-                await self.receive()
-
-
-@asynccontextmanager
-async def viewing(served: Served, **options: Any) -> AsyncIterator[Client]:
-    url = served.url.replace("http", "ws") + "/api/v1/live"
-    async with connect(url, **options) as socket:
-        yield Client(socket)
 
 
 @pytest.fixture
@@ -227,6 +191,8 @@ async def test_a_broker_restart_leaves_no_hole(
         ('{"op":"subscribe","series":[{"host":""}]}', 4400),
         ('{"op":"subscribe","series":[{"host":"a","shell":"rm"}]}', 4400),
         ('{"op":"subscribe","series":[],"since_ms":-1}', 4400),
+        ('{"op":"subscribe","series":[{"host":"a","metrics":["a b"]}]}', 4400),
+        ('{"op":"subscribe","series":[{"host":"a","metrics":["cpu_percent"]}]}', 4400),
     ],
 )
 async def test_a_bad_message_closes_with_a_reason(
@@ -260,7 +226,7 @@ async def test_a_foreign_page_may_not_listen(
 
 async def test_a_full_queue_drops_the_oldest_and_remembers_what() -> None:
     viewer = Viewer(queue_frames_max=3)
-    frames = [frame_of(batch) for batch in chain(100 + 1_790_000_000, 5)]
+    frames = [Frame(batch) for batch in chain(100 + 1_790_000_000, 5)]
     viewer.wanted = frozenset({Series("robot", "process", "planner")})
     assert [0, 0, 0, 1, 1] == [viewer.offer(frame) for frame in frames]
     kept, dropped, late = await viewer.take()
@@ -270,7 +236,6 @@ async def test_a_full_queue_drops_the_oldest_and_remembers_what() -> None:
         missed.first_slot,
         missed.last_slot,
     )
-    assert isinstance(kept[0], Frame)
 
 
 async def test_a_hole_of_one_run_is_not_filled_by_another(

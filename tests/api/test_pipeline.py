@@ -15,7 +15,7 @@ from waiting import eventually
 
 from robometrics.api import probe
 from robometrics.api.health import fill_problem
-from robometrics.api.pipeline import SHOWN_HOSTS_MAX
+from robometrics.api.pipeline import SHOWN_HOSTS_MAX, address_of
 from robometrics.broker import Link, Puller, add_exports, provision
 from robometrics.consumers.export.exporter import Exporter
 from robometrics.consumers.export.options import make_exporters
@@ -79,10 +79,9 @@ async def test_the_pipeline_tells_what_waits_at_each_stage(
 
     found = await served.get("pipeline")
 
-    assert ({"ok": True, "problem": ""}, {"ok": True, "problem": ""}) == (
-        found["broker"],
-        found["database"],
-    )
+    well = {"ok": True, "problem": ""}
+    address = served.link.url.removeprefix("nats://")
+    assert (well | {"address": address}, well) == (found["broker"], found["database"])
     assert (3, 64 << 20) == (found["stream"]["messages"], found["stream"]["max_bytes"])
     assert 0 <= found["stream"]["oldest_age_seconds"] < 30
     assert {"pending": 2, "ack_pending": 1, "redelivered": 0, "pulls": 0} == (
@@ -338,3 +337,10 @@ async def test_a_broker_without_a_stream_is_not_ready(
         found["parts"]["broker"]["ok"],
         found["parts"]["stream"]["ok"],
     )
+
+
+def test_the_broker_s_address_has_no_secret_in_it() -> None:
+    assert "broker.example.org:4222" == address_of(
+        "nats://worker:p@ss@broker.example.org:4222"
+    )
+    assert "[::1]:4222" == address_of("tls://token@[::1]:4222")

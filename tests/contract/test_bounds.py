@@ -184,6 +184,7 @@ EVENT_INSIDE: list[dict[str, Any]] = [
     {"cause": "of_a_newer_worker"},
     {"facts": {f"f{number}": number for number in range(32)}},
     {"facts": {"a" * 63: "é" * 200, "b": INT64_MAX, "c": 1e280}},
+    {"ancestors": ["a" * 64] * 32},
 ]
 EVENT_OUTSIDE: list[tuple[dict[str, Any], str]] = [
     ({"at_ns": -1}, ">= 0"),
@@ -216,6 +217,8 @@ EVENT_OUTSIDE: list[tuple[dict[str, Any], str]] = [
     ({"facts": {"a": float("nan")}}, "Expected `float`"),
     ({"facts": {"a": None}}, "got `None`"),
     ({"facts": {"a": [1]}}, "got `array`"),
+    ({"ancestors": ["a"] * 33}, "length <= 32"),
+    ({"ancestors": ["A"]}, "matching regex"),
 ]
 
 

@@ -12,6 +12,7 @@ from golden import (
     HOST_V1,
     NOW_V1,
     PROCESS_V1,
+    REGISTERED_V1,
     REPLIES_V1,
     REQUESTS_V1,
     TALLY_V1,
@@ -51,8 +52,8 @@ def test_batches_of_release_1_are_written_and_read_as_ever(
 
 @pytest.mark.parametrize(
     ("sent", "golden"),
-    [EVENT_V1, GAP_V1, FACTS_V1, TALLY_V1, BARE_TALLY_V1],
-    ids=["event", "gap", "facts", "tally", "bare tally"],
+    [EVENT_V1, GAP_V1, FACTS_V1, REGISTERED_V1, TALLY_V1, BARE_TALLY_V1],
+    ids=["event", "gap", "facts", "registered", "tally", "bare tally"],
 )
 def test_events_and_tallies_of_release_1_are_written_and_read_as_ever(
     sent: Event | Tally, golden: str

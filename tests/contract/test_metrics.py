@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from robometrics import metrics
 from robometrics.metrics import DERIVED, METRICS, describe, is_key, split_key
+from robometrics.metrics.groups import GROUPS, OTHER, group_of
 from robometrics.subjects import escape
 
 VALID_TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
@@ -61,6 +62,52 @@ def test_what_is_derived_comes_from_a_counter(name: str) -> None:
     assert "counter" == METRICS[DERIVED[name].source].kind
     assert name not in METRICS
     assert DERIVED[name].scale > 0
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_has_a_group_and_something_that_has_it(name: str) -> None:
+    assert METRICS[name].group in GROUPS
+    assert METRICS[name].of
+
+
+def test_every_group_has_metrics() -> None:
+    assert set(GROUPS) == {metric.group for metric in METRICS.values()}
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("cpu_time_ns", "cpu"),
+        ("thread_cpu_time_ns", "cpu"),
+        ("cpu_frequency_limit_percent", "cpu"),
+        ("cpu_limit_throttled_time_ns", "limits"),
+        ("cpu_throttled_time_ns", "temperature"),
+        ("cpu_energy_millijoules_total", "power"),
+        ("cpu_pressure_time_ns", "pressure"),
+        ("cgroup_cpu_pressure_time_ns", "container"),
+        ("worker_cpu_time_ns", "worker"),
+        ("memory_limit_used_bytes", "limits"),
+        ("tree_memory_rss_bytes", "memory"),
+        ("tree_process_count", "tasks"),
+        ("tree_cpu_time_ns", "cpu"),
+        ("io_pressure_time_ns", "pressure"),
+        ("io_read_bytes_total", "disk"),
+        ("gpu_power_watts", "gpu"),
+        ("reported_gpu_power_watts", "reported"),
+        ("memory_of_a_later_release_bytes", "memory"),
+        ("flux_capacitor_volts", OTHER),
+    ],
+)
+def test_a_group_is_told_by_the_name(name: str, group: str) -> None:
+    """Also of a metric that only a later release knows."""
+    assert group == group_of(name)
+
+
+def test_a_metric_is_described_once() -> None:
+    """Were it in two parts, one would say what it is of, and the other would count."""
+    names = [each.name for part in metrics._PARTS for each in part.METRICS]
+    names += [each.name for part in metrics._PARTS for each in part.DERIVED]
+    assert sorted(set(names)) == sorted(names)
 
 
 def test_a_cpu_percentage_of_a_full_core_is_a_hundred() -> None:

@@ -114,6 +114,7 @@ EVENTS = st.builds(
     missing=st.none() | st.integers(0, INT64_MAX),
     cause=st.none() | st.from_regex(r"[a-z][a-z_]{0,31}", fullmatch=True),
     missing_samples=st.none() | st.integers(0, INT64_MAX),
+    ancestors=st.none() | st.lists(RUNS, max_size=5),
 )
 ROWS = st.lists(
     st.builds(

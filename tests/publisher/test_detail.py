@@ -82,7 +82,7 @@ def test_every_key_is_in_the_catalogue(detail: Callable[..., Any]) -> None:
     assert {"memory_pss_bytes", "open_file_count"} <= values.keys()
     for key in values:
         assert is_key(key)
-        assert describe(key).description
+        assert "process" in describe(key).of
 
 
 def test_only_what_is_asked_for_is_read(detail: Callable[..., Any]) -> None:

@@ -13,6 +13,7 @@ from waiting import poll_until
 
 from robometrics import runtime
 from robometrics.errors import ProcessGoneError
+from robometrics.metrics import METRICS
 from robometrics.publisher.samplers.process import (
     LinuxProcess,
     PortableProcess,
@@ -54,7 +55,9 @@ def test_cpu_and_memory_agree_with_psutil() -> None:
     after = sum(own.cpu_times()[:2])
     assert before - 0.02 <= cpu_time_ns / 1e9 <= after + 0.02
     assert memory_rss_bytes == pytest.approx(own.memory_info().rss, rel=0.2)
-    assert own.num_threads() == reader.slow()["thread_count"]
+    slow = reader.slow()
+    assert own.num_threads() == slow["thread_count"]
+    assert all("process" in METRICS[name].of for name in slow)
     reader.close()
 
 

@@ -33,6 +33,7 @@ class Desk:
         self.outbox = Outbox(folder / "outbox.db", max_bytes=1 << 24, host="robot")
         self.watchlist = Watchlist("robot", 10)
         self.said: list[str] = []
+        self.details: list[dict[str, Any]] = []
         identity = WorkerIdentity(
             instance="i", machine="m", boot_id="b", pid=1, started_at_ns=0
         )
@@ -45,8 +46,9 @@ class Desk:
             emit=self._emit,
         )
 
-    def _emit(self, kind: str, **_: Any) -> None:
+    def _emit(self, kind: str, **details: Any) -> None:
         self.said.append(kind)
+        self.details.append(details)
 
     def burst(self, process: str) -> bool:
         request = BurstRequest(process=process, interval_ns=SECOND // 100)
@@ -78,6 +80,16 @@ async def test_who_registers_again_while_it_is_handed_over_goes_on(desk: Desk) -
     target.handed_over = True  # by the sampler, which had seen it closing
     desk.registrar.finish(target)
     assert (False, False) == (target.closing, target.handed_over)
+    desk.registrar.close()
+
+
+async def test_who_is_registered_is_told_with_those_above_it(
+    desk: Desk, spawn: Spawn
+) -> None:
+    child = registration(spawn("input()").pid)
+    desk.registrar.admit(child)
+    [told] = desk.details
+    assert registration(os.getpid()).run == told["ancestors"][0]
     desk.registrar.close()
 
 

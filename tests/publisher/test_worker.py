@@ -105,8 +105,9 @@ async def test_a_run_that_ends_before_its_first_tick_is_there_with_its_end_last(
         with anyio.fail_after(30):
             while "exited" not in collector.said():
                 await collector.collect()
-    times = {e.event: e.at_ns for e in collector.events if e.process == "brief"}
-    assert times["registered"] < times["exited"]
+    said = {e.event: e for e in collector.events if e.process == "brief"}
+    assert said["registered"].at_ns < said["exited"].at_ns
+    assert str(os.getpid()) == (said["registered"].ancestors or [""])[0].split("-")[1]
     [batch] = collector.of("brief")
     assert 1 == len(batch.offset_ns)
 

@@ -283,7 +283,7 @@ async def test_a_run_known_by_its_registration_alone_has_its_pid(store: Store) -
 
     run = await only_run(store)
 
-    assert (42, None, None) == (run.pid, run.first_slot, run.last_slot)
+    assert (42, None, SLOT) == (run.pid, run.first_slot, run.last_slot)
 
 
 async def test_what_is_read_can_be_sent_on(store: Store) -> None:

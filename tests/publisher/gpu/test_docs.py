@@ -63,6 +63,14 @@ def test_every_metric_of_the_catalogue_has_a_source() -> None:
     assert sources <= METRICS.keys()
 
 
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_catalogue_says_what_has_each_metric(section: str) -> None:
+    kind = "process" if "processes" in section else "gpu"
+
+    for row in SECTIONS[section]:
+        assert kind in METRICS[split_key(row.metric)[0]].of, row.metric
+
+
 def test_every_call_of_the_table_is_one_of_the_bindings() -> None:
     """A field that the installed bindings do not know is skipped without a word."""
     names = {call.name.split("(")[0].removesuffix("_v2") for call in CALLS}

@@ -65,6 +65,7 @@ def test_both_ways_of_reading_keep_to_the_catalogue(parts: tuple[Part, ...]) -> 
     for key, value in values.items():
         assert metrics.is_key(key), key
         metric = metrics.METRICS[metrics.split_key(key)[0]]
+        assert "host" in metric.of, key
         assert metric.kind == "gauge" or isinstance(value, int), key
     essential = {"cpu_time_ns", "cpu_count", "memory_total_bytes", "memory_used_bytes"}
     assert essential <= set(values)
