@@ -5,9 +5,11 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	&& { command -v $$p; break; }; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
+NODE := $(BIN)/python scripts/node.py
+NODE_MODULES := .cache/node/node_modules
 BUILD_FILES := pyproject.toml constraints.txt hatch_build.py robometrics/viz/package-lock.json
 
-.PHONY: help up test check format bench chaos clean
+.PHONY: help up test check format bench fleet screenshots chaos clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -19,7 +21,7 @@ up: $(VENV)/embedded.stamp ## Run the whole product on this host
 # that load the machine themselves come after, alone.
 ALONE := e2e or faults or clusters
 
-test: $(VENV)/dev.stamp ## Run all tests, or those in ARGS
+test: $(NODE_MODULES)/stamp ## Run all tests, or those in ARGS
 	@./scripts/system-packages chromium prometheus
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
@@ -27,12 +29,13 @@ else
 	$(BIN)/python -m pytest -n 4 --dist loadfile -m "not ($(ALONE))"
 	$(BIN)/python -m pytest -m "$(ALONE)"
 endif
-	@if command -v node >/dev/null; then node --test tests/js/*.test.mjs; fi
+	$(NODE) --test tests/js/*.test.mjs
 
-check: $(VENV)/dev.stamp ## Lint, format check, types
+check: $(NODE_MODULES)/stamp ## Lint, format check, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(NODE) $(NODE_MODULES)/typescript/bin/tsc --project tests/js
 
 format: $(VENV)/dev.stamp ## Format, and fix what can be fixed
 	$(BIN)/ruff check --fix .
@@ -41,11 +44,18 @@ format: $(VENV)/dev.stamp ## Format, and fix what can be fixed
 bench: $(VENV)/dev.stamp ## Measure, beside baselines of the same run
 	$(BIN)/python -m benchmarks $(ARGS)
 
+fleet: $(VENV)/dev.stamp ## Run a made-up fleet to look at: ARGS="--history 24h"
+	@$(BIN)/python -m benchmarks.fleet $(ARGS)
+
+screenshots: $(VENV)/dev.stamp ## Picture each view of the page: ARGS=FOLDER
+	@./scripts/system-packages chromium
+	PYTHONPATH=. $(BIN)/python scripts/screenshots.py $(ARGS)
+
 chaos: $(VENV)/dev.stamp ## Break every part of a running pipeline, and count each sample
 	PYTHONPATH=tests $(BIN)/python -m faults $(or $(ARGS),matrix)
 
 clean: ## Remove what make made
-	rm -rf $(VENV) build dist robometrics/viz/vendor
+	rm -rf $(VENV) build dist robometrics/viz/vendor .cache/node
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or set PYTHON=" >&2; exit 1; }
@@ -60,3 +70,7 @@ $(VENV)/dev.stamp: $(BUILD_FILES) | $(VENV)/bin/python
 	@./scripts/system-packages libcurl
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/embedded.stamp
+
+$(NODE_MODULES)/stamp: robometrics/viz/package-lock.json scripts/node.py | $(VENV)/dev.stamp
+	@$(NODE) --install
+	@touch $@

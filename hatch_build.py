@@ -17,6 +17,34 @@ from typing import Any
 from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+IN_VEGA = (
+    "d3-array",
+    "d3-color",
+    "d3-delaunay",
+    "d3-dispatch",
+    "d3-dsv",
+    "d3-ease",
+    "d3-force",
+    "d3-format",
+    "d3-geo",
+    "d3-geo-projection",
+    "d3-hierarchy",
+    "d3-interpolate",
+    "d3-path",
+    "d3-quadtree",
+    "d3-scale",
+    "d3-scale-chromatic",
+    "d3-shape",
+    "d3-time",
+    "d3-time-format",
+    "d3-timer",
+    "delaunator",
+    "internmap",
+    "robust-predicates",
+    "topojson-client",
+)
+"""Packages of others that Vega's one file is made of: their licences go with it."""
+
 VENDORED = {
     "htm.js": "htm/dist/htm.module.js",
     "htm.LICENSE": "htm/LICENSE",
@@ -30,7 +58,13 @@ VENDORED = {
     "uPlot.esm.js": "uplot/dist/uPlot.esm.js",
     "uPlot.min.css": "uplot/dist/uPlot.min.css",
     "uplot.LICENSE": "uplot/LICENSE",
-}
+    "vega.js": "vega/build/vega.min.js",
+    "vega.LICENSE": "vega/LICENSE",
+    "vega-interpreter.js": "vega-interpreter/build/vega-interpreter.js",
+    "vega-interpreter.LICENSE": "vega-interpreter/LICENSE",
+    "vega-lite.js": "vega-lite/build/vega-lite.min.js",
+    "vega-lite.LICENSE": "vega-lite/LICENSE",
+} | {f"{name}.LICENSE": f"{name}/LICENSE" for name in IN_VEGA}
 """File in ``vendor/`` to file in ``node_modules/``."""
 
 STAMP = "lock.sha256"
@@ -94,9 +128,7 @@ def fetch_vendor(viz: Path) -> None:
     vendor = viz / "vendor"
     with tempfile.TemporaryDirectory(prefix="robometrics-viz-") as name:
         directory = Path(name)
-        for manifest in ("package.json", "package-lock.json"):
-            shutil.copy(viz / manifest, directory)
-        _run_npm(directory)
+        install(viz, directory, "--omit=dev")
 
         shutil.rmtree(vendor, ignore_errors=True)
         vendor.mkdir()
@@ -105,12 +137,19 @@ def fetch_vendor(viz: Path) -> None:
     (vendor / STAMP).write_text(_lock_hash(viz), "utf-8")
 
 
-def _run_npm(directory: Path) -> None:
+def install(viz: Path, directory: Path, *options: str) -> None:
+    """Put what the lock pins into ``node_modules`` of *directory*.
+
+    Raises:
+        VendorError: npm failed.
+    """
+    for manifest in ("package.json", "package-lock.json"):
+        shutil.copy(viz / manifest, directory)
     npm = shutil.which("npm")
     command = [npm] if npm else [sys.executable, "-c", NPM_PACKAGE_RUN]
     try:
         done = subprocess.run(
-            [*command, *NPM_ARGUMENTS],
+            [*command, *NPM_ARGUMENTS, *options],
             cwd=directory,
             check=False,
             capture_output=True,

@@ -12,6 +12,7 @@ from benchmarks import (
     housekeeping,
     latency,
     measure,
+    page,
     persist,
     process,
     publish,
@@ -48,6 +49,7 @@ if __name__ == "__main__":
             queries.measure,
             export.measure,
             latency.measure,
+            page.measure,
             soak.measure,
         ]
     )

@@ -64,7 +64,8 @@ async def _load(wanted: Load) -> None:
             hours = (hour for _ in range(wanted.stop_hour) for hour in past.next_hour())
             mine = islice(hours, wanted.first_hour, None)
             while some := list(islice(mine, _HOURS_AT_ONCE)):
-                await storage.load(store, database, some)
+                kept = list(map(storage.of_hour, some))
+                await storage.load(store, database, kept)
                 if wanted.with_points:
                     batches = chain.from_iterable(map(history.Hour.batches, some))
                     ready = chain.from_iterable(map(points.of, batches))

@@ -1,4 +1,4 @@
-"""How the store keeps samples, as far as benchmarks have to know: the only module here.
+"""How the store keeps samples, as far as benchmarks must know: here and in ``windows``.
 
 Fresh batches, blocks made of them, and how a long past gets in without waiting for it.
 """
@@ -8,72 +8,74 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from itertools import islice
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from benchmarks import databases
-from benchmarks.history import HOST, Hour
-from robometrics.schema import NS_PER_SECOND, ProcessBatch
+from benchmarks import databases, windows
+from benchmarks.fleet.stints import Stint
+from benchmarks.history import HOST, HOUR_SECONDS, Hour
+from robometrics.schema import NS_PER_SECOND, AnyBatch, ProcessBatch
 from robometrics.settings import Role
 from robometrics.store import Series, Store, batches, blocks
+from robometrics.store.assembly import batches_of
 from robometrics.store.compaction import Compactor
 from robometrics.store.keys import SLOT_STOP
 from robometrics.store.rollups import RESOLUTIONS, resolutions
 from robometrics.store.rollups.blocks import Block, identity
-from robometrics.store.rollups.folding import chunks, fold
-from robometrics.store.rollups.groups import grouped
-from robometrics.store.rollups.pages import Content
-from robometrics.store.strips import EACH, Column, Label, Strip
+from robometrics.store.strips import EACH, SINGLE, Column, Label, Strip, joined
 
 ROLE = "housekeeping"
 _AT_ONCE = 2_000
 
 
-async def load(store: Store, database: Any, hours: Sequence[Hour]) -> None:
-    """Store *hours* of one process as they lie there long after: all in blocks.
+class Kept(NamedTuple):
+    """Samples of one run within an hour of the clock."""
 
-    The more at once, the cheaper is each.
+    series: Series
+    run: str
+    strip: Strip
+
+    def batches(self) -> Iterator[AnyBatch]:
+        """Yield what a worker would have sent, slot by slot."""
+        return batches_of(self.strip, self.series, self.run, 0)
+
+    def block(self) -> dict[str, Any]:
+        """Return the document that compaction would make of it."""
+        first = int(self.strip.slots[0])
+        start = first - first % HOUR_SECONDS
+        return {
+            **identity(self.whose(), start),
+            "start": datetime.fromtimestamp(start, timezone.utc),
+            "revision": 1,
+            **blocks.pack(self.strip),
+        }
+
+    def ends(self) -> Iterator[AnyBatch]:
+        """Yield the first batch and the last."""
+        ends = self.strip.take(np.array([0, len(self.strip) - 1]))
+        return batches_of(ends, self.series, self.run, 0)
+
+    def whose(self) -> dict[str, Any]:
+        return {**self.series._asdict(), "run": self.run, "generation": 0}
+
+
+async def load(store: Store, database: Any, some: Sequence[Kept]) -> None:
+    """Store *some* of one run as they lie there long after: all in blocks.
+
+    The more at once, the cheaper is each. No page is ever loaded twice.
     """
-    await database[batches.BLOCKS].insert_many([block(hour) for hour in hours])
-    contents: list[Content] = []
-    for hour in hours:
-        whole = list(hour.batches())
-        await store.fleet.see([whole[0], whole[-1]])
-        contents += _folded(whole)
-    for name, resolution in RESOLUTIONS.items():
-        spans: dict[int, list[Content]] = {}
-        for content in contents:
-            start = content.page - content.page % resolution.block
-            spans.setdefault(start, []).append(content)
-        for start, some in spans.items():
-            mine = identity(_whose(hours[0]), start)
-            known = {"_id": mine["_id"]}
-            collection = database[resolutions.BLOCKS[name]]
-            document = await collection.find_one(known)
-            filled = Block(document or {}, resolution, start).merged(some)
-            await collection.replace_one(known, mine | filled, upsert=True)
-
-
-def _folded(whole: Sequence[ProcessBatch]) -> Iterator[Content]:
-    """Yield what the pages of the batches would hold, once they are all folded."""
-    for groups in chunks(list(grouped(whole).values())):
-        for group, part in zip(groups, fold(groups), strict=True):
-            yield Content(
-                page=group.page,
-                seal=1,
-                counts={
-                    str(index): {"count": count, "interval_ns": interval_ns}
-                    for index, (count, interval_ns) in part.windows.items()
-                },
-                records={key: [each] for key, each in part.records.items()},
-                buckets={key: [each] for key, each in part.buckets.items()},
-            )
-
-
-def _whose(hour: Hour) -> dict[str, Any]:
-    series = Series(HOST, "process", hour.process)
-    return {**series._asdict(), "run": hour.run, "generation": 0}
+    await database[batches.BLOCKS].insert_many([each.block() for each in some])
+    await store.fleet.see([each for kept in some for each in kept.ends()])
+    whose, whole = some[0].whose(), joined([each.strip for each in some])
+    for name, start, found, seals in windows.blocks_of(some[0].run, whole):
+        mine = identity(whose, start)
+        known = {"_id": mine["_id"]}
+        collection = database[resolutions.BLOCKS[name]]
+        document = await collection.find_one(known)
+        block = Block(document or {}, RESOLUTIONS[name], start)
+        filled = block.replaced(found.start.tolist(), found, seals)
+        await collection.replace_one(known, mine | filled, upsert=True)
 
 
 async def load_fresh(store: Store, hours: Iterable[Hour]) -> None:
@@ -89,20 +91,10 @@ def _parts(hour: Hour) -> Iterator[list[ProcessBatch]]:
         yield some
 
 
-def block(hour: Hour) -> dict[str, Any]:
-    """Return the document that compaction would make of *hour*."""
-    return {
-        **identity(_whose(hour), hour.slot),
-        "start": datetime.fromtimestamp(hour.slot, timezone.utc),
-        "revision": 1,
-        **blocks.pack(_strip(hour)),
-    }
-
-
-def _strip(hour: Hour) -> Strip:
+def of_hour(hour: Hour) -> Kept:
     length = len(hour.offset_ns)
     ones = np.ones(length, np.int64)
-    return Strip(
+    strip = Strip(
         slots=hour.slot + np.arange(length),
         counts=ones,
         interval_ns=ones * NS_PER_SECOND,
@@ -123,11 +115,41 @@ def _strip(hour: Hour) -> Strip:
             for key, values in hour.metrics.items()
         },
     )
+    return Kept(Series(HOST, "process", hour.process), hour.run, strip)
 
 
 def _shifted(values: Any, first: int) -> Any:
     """Return what was one place before each of *values*."""
     return np.concatenate([[first], values[:-1]])
+
+
+def of_stint(stint: Stint) -> Kept:
+    """Return a stint that does not reach over the end of an hour."""
+    length = len(stint.slots)
+    ones = np.ones(length, np.int64)
+    is_chained = stint.before_ns != 0
+    columns = {}
+    for key, values in stint.metrics.items():
+        before = stint.before.get(key)
+        chained = is_chained if before is not None else np.zeros(length, np.bool_)
+        columns[key] = Column(
+            forms=np.full(length, EACH if len(values) > length else SINGLE, np.uint8),
+            values=values,
+            present=np.ones(len(values), np.bool_),
+            before=np.where(chained, 0 if before is None else before, 0),
+            chained=chained,
+        )
+    strip = Strip(
+        slots=stint.slots,
+        counts=ones * stint.hz,
+        interval_ns=ones * (NS_PER_SECOND // stint.hz),
+        offset_ns=stint.offset_ns,
+        before_ns=stint.before_ns,
+        label_of=np.zeros(length, np.int64),
+        labels=(Label(**stint.label._asdict()),),
+        columns=columns,
+    )
+    return Kept(stint.series, stint.run, strip)
 
 
 def has_housekeeping() -> bool:

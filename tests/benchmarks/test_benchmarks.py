@@ -34,6 +34,7 @@ ROOT = Path(__file__).parents[2]
         "queries",
         "export",
         "latency",
+        "page",
     ],
 )
 def test_a_benchmark_runs_and_prints_its_table(name: str) -> None:

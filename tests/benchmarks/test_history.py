@@ -42,7 +42,7 @@ def test_its_blocks_hold_its_batches() -> None:
     past = history.History([7])
     for hour in [*past.next_hour(), *past.next_hour()]:
         series = Series(history.HOST, "process", hour.process)
-        strip = document_strip(storage.block(hour))
+        strip = document_strip(storage.of_hour(hour).block())
         assert list(hour.batches()) == list(batches_of(strip, series, hour.run, 0))
 
 
@@ -59,7 +59,7 @@ async def test_what_is_loaded_reads_like_what_consumers_stored(
         databases.opened(url, f"{database_name}_consumed") as (consumed, _),
     ):
         for hour in hours:  # the second one meets the blocks of the first
-            await storage.load(loaded, database, [hour])
+            await storage.load(loaded, database, [storage.of_hour(hour)])
             batches = list(hour.batches())
             await consumed.batches.insert(batches)
             await consumed.rollups.fold(batches)

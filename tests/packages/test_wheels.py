@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 import zipfile
@@ -53,7 +54,9 @@ def test_the_wheel_holds_the_page_and_no_workshop(tmp_path: Path) -> None:
         [entries] = [name for name in names if name.endswith("/entry_points.txt")]
         plugin = "[pytest11]\nrobometrics = robometrics.pytest_plugin\n"
         assert plugin in wheel.read(entries).decode()
-    for name in ("index.html", "main.js", "vendor/uPlot.esm.js", "vendor/preact.js"):
+    vendored = runpy.run_path(str(ROOT / "hatch_build.py"))["VENDORED"]
+    page = {"index.html", "main.js", "explore/vega.js"}
+    for name in page | {f"vendor/{each}" for each in vendored}:
         assert f"robometrics/viz/{name}" in names
     assert not {name for name in names if "node_modules" in name}
     assert not {name for name in names if name.startswith(("tests", "benchmarks"))}
