@@ -148,6 +148,25 @@ FACTS_V1 = (
         "6d6f64656ca85374616e642d696ea46c6f6164cb3fe0000000000000"
     ),
 )
+REGISTERED_V1 = (
+    Event(
+        id="e-4",
+        host="robot",
+        event="registered",
+        at_ns=NANOSECONDS_2026,
+        process="planner",
+        run="ab12cd34-42-777",
+        pid=42,
+        ancestors=["ab12cd34-41-700", "ab12cd34-1-3"],
+    ),
+    (
+        "de0009a474797065a56576656e74a26964a3652d34a4686f7374a5726f626f74a5657665"
+        "6e74aa72656769737465726564a561745f6e73cf18d75b8423f30000a770726f63657373"
+        "a7706c616e6e6572a372756eaf61623132636433342d34322d373737a37069642aa9616e"
+        "636573746f727392af61623132636433342d34312d373030ac61623132636433342d312d"
+        "33"
+    ),
+)
 TALLY_V1 = (
     Tally(
         host="robot",

@@ -1,87 +1,157 @@
-/** One live line chart: a thin wrapper that keeps uPlot's traps in one place. */
+/** A chart of lines on one grid of steps: a thin wrapper that keeps uPlot's traps in one place. */
 
 import uPlot from "uplot";
-import { WINDOW_MS } from "./series.js";
-import { axisTop, lonelyIndices, summarize } from "./shape.js";
+import { elapsedMark, timeMark, valueEnds } from "./axes.js";
+import { floorTo } from "./grid.js";
+import { drawGaps, drawMarks } from "./overlay.js";
+import { DASHES } from "./palette.js";
+import { lonelyIndices } from "./shape.js";
+import { cssColor, faded } from "./theme.js";
 
-/** Charts that share the cursor. */
-const SYNC_KEY = "detail";
+/** Charts that share the cursor; those that count from a beginning have their own. */
+export const SYNC_KEYS = { clock: "page", elapsed: "elapsed" };
+
+/** Distances of marks that count from a beginning, as on a clock. */
+const ELAPSED_INCREMENTS_MS = [
+  ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
+  ...[1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800].map((seconds) => seconds * 1_000),
+  ...[1, 2, 3, 6, 12, 24, 48, 120, 240].map((hours) => hours * 3_600_000),
+];
+
+/** Of more lines the extremes would cover each other. */
+const BANDS_MAX = 4;
+
+/** A drag shorter than this is a click. */
+const DRAG_MIN_PX = 6;
 
 /**
- * @typedef {object} ChartStyle
- * @property {string} colorVariable CSS custom property of the line's colour
- * @property {(value: number) => string} mark text of a y axis mark
- * @property {number[]} increments allowed distances of y axis marks
- * @property {number} topMin the y axis reaches at least this far
+ * @typedef {object} Line
+ * @property {string} key
+ * @property {import("./palette.js").Paint} paint
+ * @property {import("./track.js").Track | undefined} track
+ * @property {number} joined steps without a sample that are no gap
  */
 
-const CLOCK = new Intl.DateTimeFormat(undefined, {
-  hour: "2-digit",
-  minute: "2-digit",
-  hourCycle: "h23",
-});
+/**
+ * @typedef {object} Scene what is drawn once
+ * @property {number} fromMs
+ * @property {number} toMs
+ * @property {number} stepMs
+ * @property {Line[]} lines
+ * @property {import("./overlay.js").Mark[]} marks
+ * @property {import("./overlay.js").Stretch[]} gaps
+ * @property {boolean} isUtc
+ * @property {boolean} isElapsed x is the time since a beginning, not since the epoch
+ */
 
-/** @param {string} variable */
-const color = (variable) =>
-  getComputedStyle(document.documentElement).getPropertyValue(variable).trim();
+/**
+ * @typedef {object} ChartHandlers
+ * @property {(fromMs: number, toMs: number) => void} onZoom
+ * @property {() => void} onReset
+ * @property {(timeMs: number | null) => void} onCursor null: it is elsewhere
+ * @property {(key: string | null) => void} onNearest the line under the cursor
+ */
 
-export class LiveChart {
-  #times = /** @type {number[]} */ ([]);
-  #values = /** @type {(number | null)[]} */ ([]);
-  #plot;
+/** @typedef {(number | null | undefined)[]} Column */
+
+export class Chart {
+  /** Times, then mean, least and greatest of each line: reused, a draw allocates little. @type {Column[]} */
+  #data = [[]];
+  #shape = "";
+  #element;
+  #style;
+  #handlers;
   #resizes;
-  #colors = { line: "", fill: "", grid: "", text: "" };
-  #scheme = matchMedia("(prefers-color-scheme: dark)");
+
+  /** @type {uPlot | null} */
+  #plot = null;
+
+  /** @type {Scene} */
+  #scene = { fromMs: 0, toMs: 1, stepMs: 1, lines: [], marks: [], gaps: [], isUtc: false, isElapsed: false };
+  #colors = { grid: "", text: "", gap: "", mark: "", lines: /** @type {string[]} */ ([]) };
 
   /**
    * @param {HTMLElement} element takes its size from CSS
-   * @param {ChartStyle} style
-   * @param {(timeMs: number, value: number | null) => void} onCursor NaN: no cursor
+   * @param {import("./units.js").UnitStyle} style
+   * @param {ChartHandlers} handlers
    */
-  constructor(element, style, onCursor) {
-    this.style = style;
-    this.#readColors();
-    this.#plot = new uPlot(this.#options(element, onCursor), [[], []], element);
-    this.#scheme.addEventListener("change", this.#readColors);
-    this.#resizes = new ResizeObserver(() => this.#plot.setSize(sizeOf(element)));
+  constructor(element, style, handlers) {
+    this.#element = element;
+    this.#style = style;
+    this.#handlers = handlers;
+    this.#resizes = new ResizeObserver(() => this.#plot?.setSize(sizeOf(element)));
     this.#resizes.observe(element);
   }
 
-  /**
-   * @param {import("./columns.js").Columns | undefined} columns
-   * @param {number} nowMs right edge
-   * @returns {{min: number, mean: number, max: number} | null} of the window
-   */
-  draw(columns, nowMs) {
-    const fromMs = nowMs - WINDOW_MS;
-    this.#times.length = this.#values.length = 0;
-    columns?.fill(this.#times, this.#values);
-    this.#plot.batch(() => {
-      this.#plot.setData([this.#times, this.#values], false);
-      this.#plot.setScale("x", { min: fromMs, max: nowMs });
+  /** @param {Scene} scene */
+  draw(scene) {
+    this.#scene = scene;
+    // One line more or less is another chart: uPlot's own way to add one leaks paths.
+    const shape = JSON.stringify([scene.isUtc, scene.lines.map(({ key, paint }) => [key, paint])]);
+    if (shape !== this.#shape || !this.#plot) this.#build(shape);
+    this.#fill(scene);
+    this.#plot?.batch((/** @type {uPlot} */ plot) => {
+      plot.setData(/** @type {uPlot.AlignedData} */ (/** @type {unknown} */ (this.#data)), false);
+      plot.setScale("x", { min: scene.fromMs, max: scene.toMs });
     });
-    return summarize(this.#times, this.#values, fromMs);
+  }
+
+  /** Colours are read again at the next draw: a canvas knows no CSS. */
+  forgetColors() {
+    this.#shape = "";
   }
 
   destroy() {
-    this.#scheme.removeEventListener("change", this.#readColors);
     this.#resizes.disconnect();
-    this.#plot.destroy();
+    this.#plot?.destroy();
+    this.#plot = null;
   }
 
-  /** A canvas knows no CSS: colours are read again when the scheme changes. */
-  #readColors = () => {
-    const line = color(this.style.colorVariable);
-    this.#colors = { line, fill: `${line}24`, grid: color("--grid"), text: color("--text-dim") };
-  };
+  get #hasBands() {
+    return this.#scene.lines.length <= BANDS_MAX;
+  }
 
-  /**
-   * @param {HTMLElement} element
-   * @param {(timeMs: number, value: number | null) => void} onCursor
-   * @returns {uPlot.Options}
-   */
-  #options(element, onCursor) {
-    const { increments, mark, topMin } = this.style;
+  /** @param {Scene} scene */
+  #fill({ fromMs, toMs, stepMs, lines }) {
+    // One step more on each side, so that lines run on to the edges.
+    const startMs = floorTo(fromMs, stepMs) - stepMs;
+    const length = Math.ceil((toMs - startMs) / stepMs) + 1;
+    const times = this.#data[0];
+    times.length = length;
+    for (let i = 0; i < length; i += 1) times[i] = startMs + i * stepMs;
+    lines.forEach(({ track, joined }, i) => {
+      const columns = this.#columnsOf(i);
+      if (track) track.read(startMs, length, joined, columns[0], columns[1], columns[2]);
+      else for (const column of columns) fillNulls(column, length);
+    });
+  }
+
+  /** @param {number} i number of a line @returns {Column[]} */
+  #columnsOf(i) {
+    const each = this.#hasBands ? 3 : 1;
+    return this.#data.slice(1 + each * i, 1 + each * (i + 1));
+  }
+
+  /** @param {string} shape */
+  #build(shape) {
+    this.#plot?.destroy();
+    this.#shape = shape;
+    this.#colors = {
+      grid: cssColor("--grid"),
+      text: cssColor("--text-dim"),
+      gap: cssColor("--gap"),
+      mark: cssColor("--mark"),
+      lines: this.#scene.lines.map(({ paint }) => cssColor(`--series-${paint.color}`)),
+    };
+    const columns = this.#scene.lines.length * (this.#hasBands ? 3 : 1);
+    this.#data = Array.from({ length: 1 + columns }, () => []);
+    const data = /** @type {uPlot.AlignedData} */ (/** @type {unknown} */ (this.#data));
+    this.#plot = new uPlot(this.#options(), data, this.#element);
+  }
+
+  /** @returns {uPlot.Options} */
+  #options() {
+    const style = this.#style;
     const axis = {
       stroke: () => this.#colors.text,
       font: "11px system-ui, sans-serif",
@@ -89,60 +159,119 @@ export class LiveChart {
       ticks: { show: false },
     };
     return {
-      ...sizeOf(element),
+      ...sizeOf(this.#element),
       ms: 1,
+      tzDate: (timeMs) =>
+        this.#scene.isUtc || this.#scene.isElapsed ? uPlot.tzDate(new Date(timeMs), "Etc/UTC") : new Date(timeMs),
       padding: [8, 12, 0, 0],
       legend: { show: false },
+      focus: { alpha: this.#scene.lines.length > 1 ? 0.35 : 1 },
       cursor: {
         y: false,
-        drag: { x: false, y: false },
-        bind: { dblclick: () => null },
-        sync: { key: SYNC_KEY, scales: ["x", null] },
-        points: { size: 7, width: 2 },
+        focus: { prox: 24 },
+        drag: { x: true, y: false, setScale: false },
+        bind: {
+          dblclick: () => () => {
+            this.#handlers.onReset();
+            return null;
+          },
+        },
+        sync: { key: SYNC_KEYS[this.#scene.isElapsed ? "elapsed" : "clock"], scales: ["x", null] },
+        points: { size: 6, width: 2 },
       },
       scales: {
         x: { time: true, auto: false },
-        // From zero, as an area is read by its height; the top moves in whole marks.
-        y: { range: (_plot, _min, max) => [0, axisTop(max ?? 0, topMin, increments)] },
+        y: { range: (_plot, min, max) => valueEnds(style, min, max) },
       },
       axes: [
         {
           ...axis,
           space: 70,
+          ...(this.#scene.isElapsed ? { incrs: ELAPSED_INCREMENTS_MS } : {}),
           size: 28,
           gap: 6,
-          incrs: [60_000, 120_000, 300_000],
-          values: (_plot, marks) => marks.map((timeMs) => CLOCK.format(timeMs)),
+          values: (_plot, marks, _axis, _space, stepMs) =>
+            marks.map((timeMs) => this.#timeMark(timeMs, stepMs)),
         },
         {
           ...axis,
           space: 32,
           size: 68,
           gap: 8,
-          incrs: increments,
-          values: (_plot, marks) => marks.map(mark),
+          incrs: style.increments,
+          values: (_plot, marks) => marks.map(style.mark),
         },
       ],
-      series: [
-        {},
-        {
-          stroke: () => this.#colors.line,
-          fill: () => this.#colors.fill,
-          width: 1.5,
-          // A lone sample between two gaps has no line: it is drawn as a point.
-          points: { show: false, size: 4, filter: () => lonelyIndices(this.#values) },
-        },
-      ],
-      hooks: {
-        setCursor: [
-          ({ cursor: { idx } }) => {
-            onCursor(this.#times[idx ?? -1] ?? NaN, this.#values[idx ?? -1] ?? null);
-          },
-        ],
-        ready: [() => element.querySelector("canvas")?.setAttribute("aria-hidden", "true")],
-      },
+      series: [{}, ...this.#scene.lines.flatMap((line, i) => this.#series(line, i))],
+      bands: this.#hasBands
+        ? this.#scene.lines.map((_, i) => ({
+            series: /** @type {[number, number]} */ ([3 * i + 3, 3 * i + 2]),
+            fill: () => faded(this.#colors.lines[i], 22),
+          }))
+        : [],
+      hooks: this.#hooks(),
     };
   }
+
+  /** @param {number} timeMs @param {number} stepMs */
+  #timeMark(timeMs, stepMs) {
+    const { isElapsed, isUtc } = this.#scene;
+    return isElapsed ? elapsedMark(timeMs, stepMs) : timeMark(timeMs, stepMs, isUtc);
+  }
+
+  /** @param {Line} line @param {number} i @returns {uPlot.Series[]} */
+  #series({ paint }, i) {
+    const isAlone = this.#scene.lines.length === 1 && this.#style.isFromZero;
+    const mean = {
+      stroke: () => this.#colors.lines[i],
+      fill: isAlone ? () => faded(this.#colors.lines[i], 14) : undefined,
+      dash: DASHES[paint.dash],
+      width: 1.5,
+      // A lone sample between two gaps has no line: it is drawn as a point.
+      points: { show: false, size: 4, filter: () => lonelyIndices(this.#columnsOf(i)[0]) },
+    };
+    const edge = { stroke: "transparent", width: 0, points: { show: false } };
+    return this.#hasBands ? [mean, edge, { ...edge }] : [mean];
+  }
+
+  /** @returns {uPlot.Hooks.Arrays} */
+  #hooks() {
+    const each = this.#hasBands ? 3 : 1;
+    return {
+      drawClear: [(plot) => drawGaps(plot, this.#scene.gaps, this.#colors.gap)],
+      draw: [(plot) => drawMarks(plot, this.#scene.marks, this.#colors.mark)],
+      setSelect: [
+        (plot) => {
+          const { left, width } = plot.select;
+          if (width < DRAG_MIN_PX) return;
+          const [fromMs, toMs] = [plot.posToVal(left, "x"), plot.posToVal(left + width, "x")];
+          plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+          this.#handlers.onZoom(fromMs, toMs);
+        },
+      ],
+      setCursor: [
+        ({ cursor: { idx, left } }) => {
+          const isHere = idx != null && left != null && left >= 0;
+          this.#handlers.onCursor(isHere ? (this.#data[0][idx] ?? null) : null);
+        },
+      ],
+      setSeries: [
+        (_plot, at) => {
+          const line = at == null ? undefined : this.#scene.lines[Math.floor((at - 1) / each)];
+          this.#handlers.onNearest(line?.key ?? null);
+        },
+      ],
+      ready: [
+        (plot) => plot.root.querySelector("canvas")?.setAttribute("aria-hidden", "true"),
+      ],
+    };
+  }
+}
+
+/** @param {Column} column @param {number} length */
+function fillNulls(column, length) {
+  column.length = length;
+  column.fill(null);
 }
 
 /** @param {HTMLElement} element */

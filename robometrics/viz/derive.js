@@ -1,4 +1,6 @@
-/** From a batch of counters and gauges to what a chart shows. Pure. */
+/** From a batch of counters and gauges to the samples of one metric. Pure. */
+
+import { describe, isOfAll, splitKey, storedKey } from "./catalogue.js";
 
 /**
  * The JSON form of robometrics/schema.py's Batch.
@@ -6,6 +8,7 @@
  * @property {"process" | "host" | "gpu"} kind
  * @property {string} host
  * @property {string} [process]
+ * @property {number} [index]
  * @property {string} run
  * @property {number} [generation]
  * @property {number} slot seconds since the Unix epoch
@@ -17,26 +20,35 @@
 
 /** @typedef {{timeMs: number, value: number}} Sample NaN: it could not be read */
 
-/** Of ns of CPU time per ms: 100 is one core. */
-const PERCENT_PER_NS_PER_MS = 1e-4;
-
-/** A step longer than this many intervals is a gap, not a late tick. */
-const GAP_INTERVALS = 2.5;
-
-const SLOT_MS = 1000;
+const MS_PER_SECOND = 1000;
 
 /**
- * CPU use over each step, from the CPU time at its two ends.
+ * Samples of a metric by name; none if the batch does not carry it.
  * @param {Batch} batch
- * @param {string} key of one core: `cpu_time_ns:3`
+ * @param {import("./catalogue.js").Catalogue} catalogue
+ * @param {string} key
  * @returns {Sample[]}
  */
-export function cpuPercent(batch, key = "cpu_time_ns") {
-  const previousNs = batch.previous?.counters[key];
+export function samplesOf(batch, catalogue, key) {
+  const { kind, scale } = describe(catalogue, key);
+  const stored = storedKey(catalogue, key);
+  if (isOfAll(key)) return highest(batch, stored);
+  return kind === "rate" ? rate(batch, stored, scale ?? 1) : gauge(batch, stored);
+}
+
+/**
+ * Growth of a counter over each step, from its readings at the two ends.
+ * @param {Batch} batch
+ * @param {string} key
+ * @param {number} scale units per unit of the counter, each second
+ * @returns {Sample[]}
+ */
+export function rate(batch, key, scale) {
+  const first = batch.previous?.counters[key];
   let before =
-    previousNs == null
+    first == null || !batch.previous
       ? null
-      : { timeMs: timeMs(batch, batch.previous.offset_ns), value: previousNs };
+      : { timeMs: timeMs(batch, batch.previous.offset_ns), value: first };
 
   const samples = [];
   for (const counter of gauge(batch, key)) {
@@ -45,7 +57,7 @@ export function cpuPercent(batch, key = "cpu_time_ns") {
       continue;
     }
     // The first reading of a run has nothing before it, hence no rate.
-    if (before) samples.push({ timeMs: counter.timeMs, value: percent(before, counter) });
+    if (before) samples.push({ timeMs: counter.timeMs, value: grown(before, counter) * scale });
     before = counter;
   }
   return samples;
@@ -68,14 +80,22 @@ export function gauge(batch, key) {
 }
 
 /**
- * How far two readings of this metric may be apart before the line breaks.
+ * The highest of all instances of a metric at each time.
  * @param {Batch} batch
- * @param {string} key
+ * @param {string} name
+ * @returns {Sample[]}
  */
-export function stepMaxMs(batch, key) {
-  const intervalMs = batch.interval_ns / 1e6;
-  const isPerSample = batch.metrics[key]?.length === batch.offset_ns.length;
-  return GAP_INTERVALS * (isPerSample ? intervalMs : Math.max(intervalMs, SLOT_MS));
+export function highest(batch, name) {
+  /** @type {Map<number, Sample>} */
+  const found = new Map();
+  for (const key of Object.keys(batch.metrics)) {
+    if (splitKey(key)[0] !== name) continue;
+    for (const sample of gauge(batch, key)) {
+      const before = found.get(sample.timeMs);
+      if (!before || sample.value > before.value || Number.isNaN(before.value)) found.set(sample.timeMs, sample);
+    }
+  }
+  return [...found.values()];
 }
 
 /**
@@ -84,16 +104,16 @@ export function stepMaxMs(batch, key) {
  * @param {number} offsetNs
  */
 function timeMs(batch, offsetNs) {
-  return batch.slot * 1000 + offsetNs / 1e6;
+  return batch.slot * MS_PER_SECOND + offsetNs / 1e6;
 }
 
 /**
  * @param {Sample} before
  * @param {Sample} after
+ * @returns {number} each second; NaN: a counter that went back is not a rate of anything
  */
-function percent(before, after) {
-  const grownNs = after.value - before.value;
+function grown(before, after) {
+  const by = after.value - before.value;
   const stepMs = after.timeMs - before.timeMs;
-  // A counter that went back is not a rate of anything.
-  return grownNs < 0 || stepMs <= 0 ? NaN : (grownNs / stepMs) * PERCENT_PER_NS_PER_MS;
+  return by < 0 || stepMs <= 0 ? NaN : (by / stepMs) * MS_PER_SECOND;
 }

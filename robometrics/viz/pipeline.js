@@ -13,7 +13,7 @@ const STREAM_FULL_PERCENT = 90;
 
 /**
  * @typedef {object} Pipeline as `GET /api/v1/pipeline` has it
- * @property {{ok: boolean, problem: string}} broker
+ * @property {{ok: boolean, problem: string, address: string}} broker
  * @property {{ok: boolean, problem: string}} database
  * @property {{messages: number, percent_full: number, oldest_age_seconds: number | null} | null} stream
  * @property {number | null} dead_letters
@@ -49,15 +49,15 @@ function onHosts({ hosts }) {
 
 /** @param {Pipeline} pipeline */
 function ofClocks({ hosts }) {
-  const off = (hosts ?? []).filter(
-    ({ clock_offset_ms }) => Math.abs(clock_offset_ms ?? 0) >= CLOCK_OFFSET_MS_MIN,
-  );
+  const off = (hosts ?? [])
+    .map(({ host, clock_offset_ms }) => ({ host, offsetMs: clock_offset_ms ?? 0 }))
+    .filter(({ offsetMs }) => Math.abs(offsetMs) >= CLOCK_OFFSET_MS_MIN);
   if (off.length === 0) return "";
-  const [{ host, clock_offset_ms }] = off;
-  const seconds = (Math.abs(clock_offset_ms) / 1000).toFixed(1);
+  const [{ host, offsetMs }] = off;
+  const seconds = (Math.abs(offsetMs) / 1000).toFixed(1);
   const others = `${formatCount(off.length - 1)} more ${off.length === 2 ? "is" : "are"} off too`;
   const more = off.length === 1 ? "" : ` (${others})`;
-  return `${host}'s clock is ${seconds} s ${clock_offset_ms > 0 ? "ahead" : "behind"}${more}`;
+  return `${host}'s clock is ${seconds} s ${offsetMs > 0 ? "ahead" : "behind"}${more}`;
 }
 
 /** @param {Pipeline} pipeline */

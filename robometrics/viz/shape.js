@@ -18,33 +18,22 @@ export function axisTop(max, topMin, increments) {
 
 /**
  * Values with a gap on both sides: no line leads through them.
- * @param {(number | null)[]} values
+ * @param {(number | null | undefined)[]} values undefined: a line leads across
  * @returns {number[] | null} their indices; null if there are none
  */
 export function lonelyIndices(values) {
   const indices = [];
+  let before = -1;  // the last value, unless a gap came after it
   for (let i = 0; i < values.length; i += 1) {
-    const isLonely = values[i] !== null && values[i - 1] == null && values[i + 1] == null;
-    if (isLonely) indices.push(i);
+    if (values[i] === undefined) continue;
+    if (values[i] === null) {
+      before = -1;
+      continue;
+    }
+    let next = i + 1;
+    while (next < values.length && values[next] === undefined) next += 1;
+    if (before < 0 && values[next] == null) indices.push(i);
+    before = i;
   }
   return indices.length > 0 ? indices : null;
-}
-
-/**
- * @param {number[]} times
- * @param {(number | null)[]} values
- * @param {number} fromMs
- * @returns {{min: number, mean: number, max: number} | null} null: no value since then
- */
-export function summarize(times, values, fromMs) {
-  let [min, max, sum, count] = [Infinity, -Infinity, 0, 0];
-  for (let i = 0; i < times.length; i += 1) {
-    const value = values[i];
-    if (value === null || times[i] < fromMs) continue;
-    min = Math.min(min, value);
-    max = Math.max(max, value);
-    sum += value;
-    count += 1;
-  }
-  return count > 0 ? { min, mean: sum / count, max } : null;
 }

@@ -17,6 +17,7 @@ import psutil
 import pytest
 from waiting import poll_until
 
+from benchmarks.fleet.running import Fleet, running
 from robometrics.runtime import Running
 
 READY_SECONDS = 60
@@ -108,6 +109,13 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         yield started
     finally:
         started.stop()
+
+
+@pytest.fixture(scope="session")
+def fleet() -> Iterator[Fleet]:
+    """Ten hosts with a few minutes of history, for all tests that leave them whole."""
+    with running(history_seconds=300) as found:
+        yield found
 
 
 @pytest.fixture

@@ -63,16 +63,6 @@ def expressions(board: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def everything() -> list[AnyBatch]:
     """Return seconds in which every metric of the catalogue was measured."""
-    of_process = [*metrics.process.METRICS, *metrics.cgroup.METRICS]
-    of_process += [
-        each
-        for each in metrics.gpu.METRICS
-        if "time" in each.name or "use" in each.name
-    ]
-    of_process += [metrics.METRICS["gpu_utilization_percent"]]
-    of_host = [*metrics.host.METRICS, *metrics.worker.METRICS]
-    of_host += [metrics.METRICS["cpu_time_ns"]]
-
     return [
         make(
             slot=START + second,
@@ -90,9 +80,12 @@ def everything() -> list[AnyBatch]:
         )
         for second in range(1, SECONDS)
         for make, of in (
-            (process_batch, of_process),
-            (host_batch, of_host),
-            (gpu_batch, metrics.gpu.METRICS),
+            (make, [each for each in metrics.METRICS.values() if kind in each.of])
+            for make, kind in (
+                (process_batch, "process"),
+                (host_batch, "host"),
+                (gpu_batch, "gpu"),
+            )
         )
     ]
 

@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cpuPercent, gauge, stepMaxMs } from "../../robometrics/viz/derive.js";
+import { catalogueOf } from "../../robometrics/viz/catalogue.js";
+import { gauge, samplesOf } from "../../robometrics/viz/derive.js";
 
 const SLOT = 1_790_000_000;
 const SLOT_MS = SLOT * 1000;
+const CATALOGUE = catalogueOf([
+  { name: "cpu_time_ns", kind: "counter" },
+  { name: "cpu_percent", kind: "rate", source: "cpu_time_ns", scale: 1e-7 },
+  { name: "memory_rss_bytes", kind: "gauge" },
+]);
+const cpuPercent = (batch, key = "cpu_percent") => samplesOf(batch, CATALOGUE, key);
 
 /** A batch of two samples, 500 ms apart. */
 const batch = (fields = {}) => ({
@@ -31,7 +38,7 @@ test("a core is derived like the whole, from its own counter before", () => {
   const counters = { cpu_time_ns: 0, "cpu_time_ns:3": 900_000_000 };
   const previous = { offset_ns: -500_000_000, counters };
   assert.deepEqual(
-    cpuPercent(batch({ metrics, previous }), "cpu_time_ns:3").map(({ value }) => value),
+    cpuPercent(batch({ metrics, previous }), "cpu_percent:3").map(({ value }) => value),
     [20, 20],
   );
 });
@@ -65,11 +72,6 @@ test("a column of one value belongs to the last sample", () => {
   const single = batch({ metrics: { cpu_time_ns: [1_500_000_000], memory_rss_bytes: [1] } });
   assert.deepEqual(gauge(single, "memory_rss_bytes"), [{ timeMs: SLOT_MS + 500, value: 1 }]);
   assert.deepEqual(cpuPercent(single), [{ timeMs: SLOT_MS + 500, value: 100 }]);
-  assert.equal(stepMaxMs(single, "memory_rss_bytes"), 2500);
-});
-
-test("a column of all samples breaks after two and a half intervals", () => {
-  assert.equal(stepMaxMs(batch(), "memory_rss_bytes"), 1250);
 });
 
 test("null could not be read; a metric not carried has no samples", () => {
@@ -79,4 +81,19 @@ test("null could not be read; a metric not carried has no samples", () => {
     [NaN, 5],
   );
   assert.deepEqual(cpuPercent(batch({ metrics })), []);
+});
+
+test("of all instances the highest counts at each time, and one that failed hides none", () => {
+  const metrics = {
+    "temperature_celsius:cpu": [50, null],
+    "temperature_celsius:gpu": [null, 61],
+    "temperature_celsius:board": [40, 70],
+    "temperature_celsius_limit:cpu": [105, 105],
+  };
+  const of = (some) => samplesOf(batch({ metrics: some }), CATALOGUE, "temperature_celsius:*");
+  assert.deepEqual(of(metrics), [
+    { timeMs: SLOT_MS, value: 50 },
+    { timeMs: SLOT_MS + 500, value: 70 },
+  ]);
+  assert.deepEqual(of({ memory_rss_bytes: [1, 2] }), []);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { axisTop, lonelyIndices, summarize } from "../../robometrics/viz/shape.js";
+import { axisTop, lonelyIndices } from "../../robometrics/viz/shape.js";
 
 test("the axis ends at a whole mark above the highest value", () => {
   const increments = [1, 2, 5, 10, 20, 50, 100];
@@ -14,9 +14,6 @@ test("only values without a neighbour are lonely", () => {
   assert.equal(lonelyIndices([]), null);
   assert.equal(lonelyIndices([1, 2, null, 3, 4]), null);
   assert.deepEqual(lonelyIndices([1, null, 2, null, 3, 4]), [0, 2]);
-});
-
-test("a summary knows only what is in the window and was read", () => {
-  assert.equal(summarize([1], [5], 2), null);
-  assert.deepEqual(summarize([1, 2, 3, 4], [99, 1, null, 3], 2), { min: 1, mean: 2, max: 3 });
+  assert.equal(lonelyIndices([1, undefined, 2, null]), null);
+  assert.deepEqual(lonelyIndices([undefined, 1, undefined, null, 2]), [1, 4]);
 });

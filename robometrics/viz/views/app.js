@@ -1,38 +1,71 @@
-/** The frame: a bar with the state of pipeline and connection, the fleet, and what is shown. */
+/** The frame: a bar with where one is, the time and the state of things; below it the view. */
 
 import { html } from "../dom.js";
-import { hosts, processes, selection } from "../store.js";
+import { isSheetOpen } from "../keys.js";
+import { goneTo, titleOf } from "../route.js";
+import { hosts, route } from "../state.js";
+import { nextTheme, theme } from "../theme.js";
 import { Empty } from "./empty.js";
+import { Explore } from "./explore.js";
 import { Fleet } from "./fleet.js";
-import { Detail } from "./process.js";
+import { HostView } from "./host.js";
+import { Link } from "./link.js";
+import { ProcessView } from "./process.js";
+import { Sheet } from "./sheet.js";
 import { PipelineStatus, Status } from "./status.js";
+import { TimeBar } from "./timebar.js";
 
-/** @param {{feed: import("../feed.js").Feed}} props */
-export function App({ feed }) {
+export function App() {
+  const { isKiosk } = route.value;
   return html`
-    <header class="bar">
-      <h1 class="brand"><img src="static/icon.svg" alt="" width="22" height="22" />RoboMetrics</h1>
-      <${PipelineStatus} />
-      <${Status} />
-    </header>
-    <${Body} feed=${feed} />
+    <div class="frame" data-kiosk=${isKiosk ? "" : null}>
+      <header class="bar">
+        <${Where} />
+        <${TimeBar} />
+        <div class="states"><${PipelineStatus} /><${Status} /></div>
+        <div class="tools">
+          <${Link} class="button" to=${goneTo(route.value, "explore")} title="Any metrics, side by side (e)"
+            aria-current=${route.value.view === "explore" ? "page" : null}>Explore<//>
+          <button type="button" onClick=${nextTheme} title="Colours: as the system has them, dark, light (t)">
+            ${theme.value}
+          </button>
+          <button type="button" aria-haspopup="dialog" onClick=${() => (isSheetOpen.value = true)} title="Keys (?)">
+            <span class="hidden">Keys</span><span aria-hidden="true">?</span>
+          </button>
+        </div>
+      </header>
+      <main class="view" aria-busy=${hosts.value === null ? "true" : null}>
+        <h1 class="hidden">${titleOf(route.value)}</h1>
+        <${View} />
+      </main>
+      <${Sheet} />
+    </div>
   `;
 }
 
-/** @param {{feed: import("../feed.js").Feed}} props */
-function Body({ feed }) {
-  // Before the first answer nothing is known: neither a fleet nor that there is none.
-  if (hosts.value === null) return html`<main class="content" aria-busy="true"></main>`;
-  if (hosts.value.length === 0 && !selection.value) {
-    return html`<main class="content"><${Empty} hasHosts=${false} /></main>`;
-  }
+/** Where one is, each part a link to there. */
+function Where() {
+  const { host, process } = route.value;
   return html`
-    <div class="columns">
-      <nav class="fleet" aria-label="Hosts and processes"><${Fleet} /></nav>
-      <main class="content">
-        ${processes.value.length === 0 && html`<${Empty} hasHosts=${hosts.value.length > 0} />`}
-        ${selection.value && html`<${Detail} feed=${feed} />`}
-      </main>
-    </div>
+    <nav class="where" aria-label="Where this is">
+      <${Link} to=${goneTo(route.value, "fleet")} class="brand">
+        <img src="static/icon.svg" alt="" width="22" height="22" />
+        <span>RoboMetrics</span>
+      <//>
+      ${host !== null && html`<${Link} to=${goneTo(route.value, "host", host)}>${host}<//>`}
+      ${process !== null &&
+      html`<${Link} to=${goneTo(route.value, "process", host, process)}>${process}<//>`}
+    </nav>
   `;
+}
+
+function View() {
+  const { view, host, process } = route.value;
+  // Before the first answer nothing is known: neither a fleet nor that there is none.
+  if (hosts.value === null) return null;
+  if (view === "process") return html`<${ProcessView} key=${`${host}/${process}`} host=${host} process=${process} />`;
+  if (view === "explore") return html`<${Explore} />`;
+  if (view === "host") return html`<${HostView} key=${host} host=${host} />`;
+  if (hosts.value.length === 0) return html`<${Empty} hasHosts=${false} />`;
+  return html`<${Fleet} />`;
 }

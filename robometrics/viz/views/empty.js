@@ -1,32 +1,74 @@
-/** Shown where nothing is measured yet: what to type. */
+/** Shown where nothing is measured yet: what to type, whatever one wants to measure. */
 
+import { useState } from "preact/hooks";
 import { html } from "../dom.js";
+import { ownOf, withOwn } from "../route.js";
+import { go, pipeline, route } from "../state.js";
+import { brokerUrl, lessonsOf } from "../teaching.js";
 
-const COMMAND = 'robometrics run --name demo -- python3 -c "while True: pass"';
-const LINES = 'from robometrics.lib.register import Register\nRegister.auto_register("planner")';
+const COPIED_MS = 1_500;
 
 /** @param {{hasHosts: boolean}} props */
 export function Empty({ hasHosts }) {
+  const lessons = lessonsOf(brokerUrl(pipeline.value?.broker.address ?? null, location.hostname), hasHosts);
+  const [wanted] = ownOf(route.value, "how");
+  const lesson = lessons.find(({ id }) => id === wanted) ?? lessons[0];
   return html`
-    <section class="empty">
+    <section class="empty" aria-label="How to begin">
       <h2>${hasHosts ? "No process is measured yet" : "Nothing is measured yet"}</h2>
-      <p>Start any program under a name:</p>
-      <${Snippet} text=${COMMAND} />
-      <p>Or put two lines into your own Python program:</p>
-      <${Snippet} text=${LINES} />
-      <p class="dim">It appears here by itself, a moment later.</p>
+      <p>${hasHosts
+        ? "Hosts are watched already. Now give a program a name, and it appears here a moment later:"
+        : "A worker on each machine measures it and the programs that register. What do you want to see?"}</p>
+      <${Tabs} lessons=${lessons} chosen=${lesson.id} />
+      <div role="tabpanel" id="how" aria-labelledby=${`how-${lesson.id}`}>
+        ${lesson.steps.map(({ text, code }) => html`<p>${text}</p><${Snippet} key=${code} text=${code} />`)}
+        ${lesson.note && html`<p class="dim">${lesson.note}</p>`}
+      </div>
+      <p class="waiting" role="status"><span class="dot" aria-hidden="true"></span>Waiting for the first ${hasHosts ? "process" : "host"}; it appears by itself.</p>
     </section>
+  `;
+}
+
+/** @param {{lessons: import("../teaching.js").Lesson[], chosen: string}} props */
+function Tabs({ lessons, chosen }) {
+  /** @param {string} id */
+  const choose = (id) => go(withOwn(route.value, "how", id === lessons[0].id ? [] : [id]), { replace: true });
+  /** @param {KeyboardEvent} event */
+  const onKey = (event) => {
+    const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+    if (by === 0) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const at = lessons.findIndex(({ id }) => id === chosen);
+    const { id } = lessons[(at + by + lessons.length) % lessons.length];
+    choose(id);
+    document.getElementById(`how-${id}`)?.focus();
+  };
+  return html`
+    <div role="tablist" aria-label="What to measure" onKeyDown=${onKey}>
+      ${lessons.map(
+        ({ id, title }) => html`
+          <button type="button" role="tab" id=${`how-${id}`} aria-controls="how" aria-selected=${String(id === chosen)}
+            tabIndex=${id === chosen ? 0 : -1} onClick=${() => choose(id)}>${title}</button>
+        `,
+      )}
+    </div>
   `;
 }
 
 /** @param {{text: string}} props */
 function Snippet({ text }) {
+  const [isCopied, setCopied] = useState(false);
+  const copy = async () => {
+    await navigator.clipboard.writeText(text);
+    setCopied(true);
+    setTimeout(() => setCopied(false), COPIED_MS);
+  };
   // Browsers offer the clipboard to pages from localhost or over https only.
-  const canCopy = Boolean(navigator.clipboard);
   return html`
     <div class="snippet">
-      <pre><code>${text}</code></pre>
-      ${canCopy && html`<button type="button" onClick=${() => navigator.clipboard.writeText(text)}>Copy</button>`}
+      <pre tabIndex="0"><code>${text}</code></pre>
+      ${navigator.clipboard && html`<button type="button" onClick=${copy}>${isCopied ? "Copied" : "Copy"}</button>`}
     </div>
   `;
 }

@@ -2,12 +2,20 @@
 
 import { html } from "../dom.js";
 import { describePipeline } from "../pipeline.js";
-import { connection, dataUpToMs, fleetError, pipeline, socketError } from "../store.js";
+import {
+  connection,
+  dataUpToMs,
+  fleetError,
+  pipeline,
+  queryError,
+  route,
+  socketError,
+} from "../state.js";
 import { formatClock } from "../units.js";
 
 export function Status() {
   const state = connection.value;
-  const reason = fleetError.value || socketError.value;
+  const reason = fleetError.value || socketError.value || queryError.value;
   return html`
     <p class="status" role="status" data-state=${state} title=${reason}>
       <span class="dot" aria-hidden="true"></span>${text(state)}
@@ -28,10 +36,13 @@ export function PipelineStatus() {
 
 /** @param {string} state */
 function text(state) {
-  if (state === "live") return socketError.value ? `live; ${socketError.value}` : "live";
+  if (state === "live") {
+    const problem = socketError.value || (queryError.value && `no history: ${queryError.value}`);
+    return problem ? `live; ${problem}` : "live";
+  }
   if (state === "connecting") return "connecting";
   const upToMs = dataUpToMs.value;
   return Number.isFinite(upToMs)
-    ? `reconnecting, data up to ${formatClock(upToMs)}`
+    ? `reconnecting, data up to ${formatClock(upToMs, route.value.isUtc)}`
     : "reconnecting";
 }
