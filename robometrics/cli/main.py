@@ -24,6 +24,7 @@ from robometrics.cli import (
     run,
     services,
     sync,
+    top,
     up,
     usage,
 )
@@ -43,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(metavar="COMMAND", dest="verb", required=True)
     up.add_parser(commands)
+    top.add_parser(commands)
     run.add_parser(commands)
     processes.add_parsers(commands)
     control.add_parsers(commands)
