@@ -23,6 +23,7 @@ from benchmarks import (
     sizes,
     soak,
     table,
+    terminal,
     ticks,
     worker,
 )
@@ -50,6 +51,7 @@ if __name__ == "__main__":
             export.measure,
             latency.measure,
             page.measure,
+            terminal.measure,
             soak.measure,
         ]
     )

@@ -1,7 +1,7 @@
 """What ``robometrics top`` costs the machine it runs on, in a terminal of its own.
 
-All the product's servers run; the workers of the fleet are made up here, and publish once
-a second. Beside it: ``top`` of this host, at the same rate.
+All the product's servers run; the workers of the fleet are made up here, and publish
+once a second. Beside it: ``top`` of this one host, at the same rate.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import fcntl
 import os
 import pty
 import random
-import shutil
 import struct
 import subprocess
 import sys
@@ -20,7 +19,8 @@ import termios
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from pathlib import Path
+from itertools import pairwise
+from typing import NamedTuple
 
 from benchmarks import servers, streams, table
 from benchmarks.table import Row
@@ -38,10 +38,59 @@ from robometrics.schema import (
 )
 
 HOSTS = 10
+PROCESSES = (10, 100)
+"""On each host."""
+
 COLUMNS, LINES = 160, 50
 _CORES = 16
-_SETTLE_SECONDS = 12
+_SETTLE_SECONDS = 10
 _BOOT = "ab12cd34ef56"
+
+
+async def measure(*, quick: bool) -> list[Row]:
+    """Let it run, and read its CPU clock."""
+    seconds = 10 if quick else 30
+    baseline = await asyncio.to_thread(_watch, ["top", "-d", "1"], seconds)
+    rows = []
+    for processes in PROCESSES:
+        async with site(HOSTS, processes, gpus=2) as url:
+            command = [sys.executable, "-m", "robometrics", "top", f"--url={url}"]
+            found = await asyncio.to_thread(_watch, command, seconds)
+        what = f"top, {HOSTS} hosts, {HOSTS * processes} procs at 1 Hz"
+        rows += [
+            Row(
+                f"{what}: CPU", found.cpu_percent, "%", "top -d 1", baseline.cpu_percent
+            ),
+            Row("the same: memory", [found.rss_mib], "MiB", "top", [baseline.rss_mib]),
+            Row("the same: written", [found.kib_per_second], "KiB/s"),
+        ]
+    return rows
+
+
+class Watched(NamedTuple):
+    """What a program in a terminal took."""
+
+    cpu_percent: list[float]
+    """Of one core, second by second."""
+
+    rss_mib: float
+    kib_per_second: float
+
+
+def _watch(command: Sequence[str], seconds: int) -> Watched:
+    with in_terminal(command) as (process, written):
+        time.sleep(_SETTLE_SECONDS)
+        began, wrote = time.monotonic(), written[0]
+        used = [servers.cpu_ns(process)]
+        for _ in range(seconds):
+            time.sleep(1)
+            used.append(servers.cpu_ns(process))
+        took = time.monotonic() - began
+        return Watched(
+            [(after - before) / 1e7 for before, after in pairwise(used)],
+            servers.rss_mib(process),
+            (written[0] - wrote) / took / 1024,
+        )
 
 
 class Site:
@@ -220,3 +269,7 @@ def in_terminal(
         servers.stop(process)
         reader.join()
         os.close(ours)
+
+
+if __name__ == "__main__":
+    table.run([measure])

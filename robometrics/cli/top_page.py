@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from rich.console import Console
+
 from robometrics.cli.terminal import console, print_table
 from robometrics.errors import BadRequestError
 from robometrics.top import host_table, lines, process_table
@@ -36,12 +38,11 @@ def print_once(found: Found, column: Column[ProcessRow]) -> None:
         return
     hosts, processes = HostView().rows(rows), ProcessView(column=column).rows(rows)
     out.print(lines.summary(rows, found.pipeline))
-    _print(host_table.COLUMNS, hosts)
-    _print(process_table.COLUMNS, processes)
+    _print(out, host_table.COLUMNS, hosts)
+    _print(out, process_table.COLUMNS, processes)
 
 
-def _print(columns: Sequence[Column[Any]], rows: Sequence[Any]) -> None:
-    out = console()
+def _print(out: Console, columns: Sequence[Column[Any]], rows: Sequence[Any]) -> None:
     chosen = [each for each in present(columns, rows) if each.sort is not None]
     out.print()
     print_table(

@@ -98,14 +98,15 @@ class Top(App[None]):
 
     def _show(self, rows: Rows) -> None:
         self._rows = rows
-        has_details = self._details.series is not None
-        self._tables.display = bool(rows.hosts) and not has_details
-        self._empty.display = not rows.hosts and not has_details
-        if self._tables.display and self.focused is None:
-            self._tables.focus_rows()  # what is hidden loses it
-        self._tables.show(rows, is_paused=self._is_paused)
+        series = self._details.series
+        self._tables.display = bool(rows.hosts) and series is None
+        self._empty.display = not rows.hosts and series is None
+        if self._tables.display:
+            self._tables.show(rows, is_paused=self._is_paused)
+            if self.focused is None:
+                self._tables.focus_rows()  # what is hidden loses it
         for row in rows.processes:
-            if row.id == self._details.series:
+            if row.id == series:
                 self._details.show(row)
 
     def action_help(self) -> None:
@@ -119,8 +120,8 @@ class Top(App[None]):
         if self._is_paused:
             self._show(self._rows.frozen())
         else:
-            self._show(self._model.rows(self._rows.now_ms))
             self._drawn_changes = -1
+            self._draw()
 
     def on_grid_chosen(self, event: Grid.Chosen) -> None:
         if isinstance(event.row, ProcessRow) and self._rows is not None:

@@ -102,8 +102,7 @@ class Feed:
     async def pin(self, series: SeriesId | None) -> None:
         """Follow *series* with all of its past that is drawn: somebody looks at it."""
         self.model.pin(series)
-        if series is not None:
-            await self._socket.resubscribe()
+        await self._socket.resubscribe()
 
     async def refresh(self) -> None:
         """Ask for what there is.

@@ -34,7 +34,8 @@ def connection_line(
     else:
         line.append(f"○ {connection.state}", style="bold yellow reverse")
         if newest_ms:
-            line.append(f", data up to {text.clock(newest_ms)}", style="yellow")
+            up_to = text.clock(min(newest_ms, now_ms))  # a host's clock may be ahead
+            line.append(f", data up to {up_to}", style="yellow")
     if pipeline is not None:
         storing = describe(pipeline)
         style = "bold yellow" if storing.is_behind else "not bold"

@@ -22,6 +22,7 @@ _BACKOFF_MAX_SECONDS = 5.0
 _SILENCE_SECONDS = 5.0
 """A server that answers no ping for so long is away."""
 
+_CLOSE_SECONDS = 0.5
 _MESSAGE_BYTES_MAX = 64 << 20
 """A server sends at most 200 batches at once."""
 
@@ -120,26 +121,28 @@ class LiveSocket:
     async def _serve(self) -> str:
         """Connect and pass on what comes; return why that ended."""
         try:
-            async with connect(
+            socket = await connect(
                 self._url,
                 compression=None,
                 max_size=_MESSAGE_BYTES_MAX,
                 open_timeout=_SILENCE_SECONDS,
                 ping_interval=_SILENCE_SECONDS,
                 ping_timeout=_SILENCE_SECONDS,
-                close_timeout=1,
-            ) as socket:
-                self._socket = socket
-                await self._subscribe(socket, is_new=True)
-                async for text in socket:
-                    self._receive(text)
-        except ConnectionClosed as exc:
-            return exc.rcvd.reason if exc.rcvd else ""
+                close_timeout=_CLOSE_SECONDS,
+            )
         except (OSError, WebSocketException) as exc:
             return str(exc)
+        try:
+            await self._subscribe(socket, is_new=True)
+            self._socket = socket
+            while True:
+                self._receive(await socket.recv())
+        except ConnectionClosed as exc:
+            return exc.rcvd.reason if exc.rcvd else ""
         finally:
             self._socket = None
-        return ""
+            with anyio.CancelScope(shield=True):  # for ``_CLOSE_SECONDS`` at most
+                await socket.close()
 
     async def _subscribe(self, socket: ClientConnection, *, is_new: bool) -> None:
         self._id += 1

@@ -32,9 +32,6 @@ class Rows(NamedTuple):
 
     processes: list[ProcessRow]
     now_ms: float
-    followed: int
-    """Series whose samples come in."""
-
     left_out: int
     """Series that are too many to be followed."""
 
@@ -102,15 +99,15 @@ class Model:
         """Yield what has or may soon have samples, the most telling first."""
         if self.pinned is not None:
             yield self.pinned
-        hosts = {each.host for each in self._fleet.hosts if each.state != "offline"}
-        for host in hosts:
-            yield SeriesId(host, "host")
+        hosts = [each.host for each in self._fleet.hosts if each.state != "offline"]
+        yield from (SeriesId(host, "host") for host in hosts)
+        there = frozenset(hosts)
         for gpu in self._fleet.gpus:
-            if gpu.host in hosts:
+            if gpu.host in there:
                 yield SeriesId(gpu.host, "gpu", str(gpu.gpu))
         for state in ("running", "stale"):
             for process in self._fleet.processes:
-                if process.state == state and process.host in hosts:
+                if process.state == state and process.host in there:
                     yield SeriesId(process.host, "process", process.process)
 
     def accept(self, batches: Iterable[AnyBatch]) -> None:
@@ -162,7 +159,6 @@ class Model:
             heads=[self._head(host) for host in self._fleet.hosts],
             processes=self._process_rows(now_ms),
             now_ms=now_ms,
-            followed=len(self._followed),
             left_out=self._left_out,
         )
 
@@ -182,7 +178,8 @@ class Model:
         for process in self._fleet.processes:
             series = self._known(SeriesId(process.host, "process", process.process))
             row = process_row(process, series.values(), now_ms)
-            row.trails, row.end_slot = series.trails, self._end_slot(process.host)
+            row.trails = series.trails
+            row.end_slot = self._end_slot(process.host) or series.slot
             found.append(row)
         return found
 
@@ -231,7 +228,7 @@ class Model:
         return self._followed.get(wanted) or _NOTHING
 
     def _end_slot(self, host: str) -> int:
-        """Return the newest second of *host*, by its own clock.
+        """Return the newest second of *host*, by its own clock; 0 if it is silent.
 
         All of its trails end there, so that a silent process shows as a gap.
         """

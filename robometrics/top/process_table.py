@@ -151,7 +151,7 @@ COLUMNS: tuple[Column[ProcessRow], ...] = (
     Column(
         name="up",
         title="UP",
-        about="time since it started; of one that has ended, until it did",
+        about="time from its start until it was last seen",
         width=6,
         rank=8,
         text=lambda row, _: text.duration(row.running_seconds),

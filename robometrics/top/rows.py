@@ -43,7 +43,7 @@ class ProcessRow(Row, kw_only=True):
 
     trails: Mapping[str, Trail] = {}
     running_seconds: float | None = None
-    """Since it started; of one that has ended, until it did."""
+    """Since it started, until it was last seen."""
 
     @property
     def state_text(self) -> str:
@@ -66,7 +66,7 @@ class ProcessRow(Row, kw_only=True):
         """Tell whether host, name, pid, tags or command have *words*, in lower case."""
         found = self.process
         if found is None:
-            return words in self.id.host.lower()
+            return False
         tags = " ".join(f"{key}={value}" for key, value in found.tags.items())
         told = f"{found.host} {found.process} {found.pid} {tags} {found.command}"
         return words in told.lower()
@@ -103,7 +103,7 @@ def process_row(
     process: Process, values: Mapping[str, Number], now_ms: float
 ) -> ProcessRow:
     """Return the row of *process*, whose newest *values* count while it runs."""
-    until_ms = process.last_seen_ms if process.state == "exited" else now_ms
+    until_ms = now_ms if process.state == "running" else process.last_seen_ms
     started_ms = process.started_ms
     return ProcessRow(
         id=SeriesId(process.host, "process", process.process),

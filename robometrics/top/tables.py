@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from textual.app import ComposeResult
@@ -17,6 +17,7 @@ from robometrics.top.grid import Grid
 from robometrics.top.lines import view_line
 from robometrics.top.model import Rows
 from robometrics.top.prompt import Prompt, Purpose
+from robometrics.top.series import SeriesId
 from robometrics.top.view import HostView, ProcessView
 
 
@@ -119,7 +120,7 @@ class Tables(Vertical):
     def action_unfold(self) -> None:
         self._fold(self._view.folded.discard)
 
-    def _fold(self, change: Any) -> None:
+    def _fold(self, change: Callable[[SeriesId], None]) -> None:
         row = self._processes.grid.current
         if row is not None:
             change(row.id)

@@ -236,7 +236,11 @@ def test_the_driver_is_chosen_in_exactly_one_module() -> None:
         ("api.query", "import httpx", "may"),
         ("cli.top", "import textual", "only {'top'} may"),
         ("top.model", "from robometrics.api import live", "imports point down only"),
-        ("top.model", "from robometrics.store import Series", "imports point down only"),
+        (
+            "top.model",
+            "from robometrics.store import Series",
+            "imports point down only",
+        ),
         ("cli.server", "import opentelemetry.proto", "only {'consumers'} may"),
         (
             "consumers.export.options",

@@ -134,6 +134,21 @@ async def test_keys_sort_as_in_htop(
         await eventually(lambda: names == order(shown, *sorted(names)))
 
 
+async def test_a_mouse_sorts_by_titles_and_opens_rows(served: Served, now: int) -> None:
+    await three(served, now)
+    async with terminal(served.url) as shown:
+        await shown.shows("alpha", "charlie")
+        memory = shown.line_of("PROCESS").index("MEM")
+        await shown.pilot.click("#processes", offset=(memory, 0))
+        names = ["bravo", "charlie", "alpha"]
+        await eventually(lambda: names == order(shown, *sorted(names)))
+        await shown.pilot.click("#processes", offset=(memory, 0))
+        names.reverse()
+        await eventually(lambda: names == order(shown, *sorted(names)))
+        await shown.pilot.click("#processes", offset=(3, 2), times=2)
+        await shown.shows("charlie on robot: running")
+
+
 async def test_a_filter_narrows_as_one_types_until_it_is_given_up(
     served: Served, now: int
 ) -> None:
