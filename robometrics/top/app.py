@@ -10,6 +10,7 @@ from textual import work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Footer, Static
+from textual.worker import WorkerError
 
 from robometrics.errors import RoboMetricsError
 from robometrics.top import lines
@@ -76,6 +77,13 @@ class Top(App[None]):
         self._tables.focus_rows()
         self._keep_up()
         self.set_interval(DRAW_SECONDS, self._draw)
+
+    async def on_unmount(self) -> None:
+        """Wait until the connection is closed: workers are only told to end."""
+        self.workers.cancel_all()
+        for worker in list(self.workers):
+            with contextlib.suppress(WorkerError):
+                await worker.wait()
 
     @work
     async def _keep_up(self) -> None:
