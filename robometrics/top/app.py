@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import ClassVar
 
 import anyio
@@ -24,6 +25,9 @@ from robometrics.top.rows import ProcessRow
 from robometrics.top.tables import Tables
 
 DRAW_SECONDS = 0.5
+_REST = 30
+"""Between two drawings of a large fleet, times as long as one takes."""
+
 _RUNS_SECONDS = 5.0
 
 
@@ -60,6 +64,7 @@ class Top(App[None]):
         self._feed: Feed | None = None
         self._rows: Rows | None = None
         self._drawn_changes = 0
+        self._rests_until = 0.0
         self._is_paused = False
         self._line = Static(id="connection")
         self._empty = Static(lines.EMPTY, id="empty", markup=False)
@@ -99,10 +104,13 @@ class Top(App[None]):
         now_ms, newest_ms = feed.now_ms(), self._model.newest_ms
         line = lines.connection_line(feed.connection, feed.pipeline, newest_ms, now_ms)
         self._line.update(line, layout=False)
+        began = time.monotonic()
         has_more = feed.has_fleet and feed.changes != self._drawn_changes
-        if has_more and not self._is_paused:
+        if has_more and not self._is_paused and began > self._rests_until:
             self._drawn_changes = feed.changes
             self._show(self._model.rows(now_ms))
+            took = time.monotonic() - began
+            self._rests_until = began + _REST * took
 
     def _show(self, rows: Rows) -> None:
         self._rows = rows
@@ -128,7 +136,7 @@ class Top(App[None]):
         if self._is_paused:
             self._show(self._rows.frozen())
         else:
-            self._drawn_changes = -1
+            self._drawn_changes, self._rests_until = -1, 0.0
             self._draw()
 
     def on_grid_chosen(self, event: Grid.Chosen) -> None:

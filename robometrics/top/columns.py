@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -13,8 +11,6 @@ from rich.cells import cell_len
 from robometrics.top.rows import Row
 
 R = TypeVar("R", bound=Row)
-_NUMBERS = re.compile(r"(\d+)")
-
 GAP = 1
 """Cells between two columns."""
 
@@ -109,13 +105,15 @@ def present(columns: Sequence[Column[R]], rows: Sequence[R]) -> list[Column[R]]:
 
 
 def ordered(rows: Sequence[R], column: Column[R], *, is_inverted: bool) -> list[R]:
-    """Return *rows* by *column*; what is not known comes last, either way round."""
-    by_name = sorted(rows, key=lambda row: (natural(row.id.host), natural(row.label)))
+    """Return *rows* by *column*; what is not known comes last, either way round.
+
+    Equals stay in the order in which they come.
+    """
     if column.sort is None:
-        return by_name
+        return [*rows]
     known: list[tuple[Any, R]] = []
     unknown: list[R] = []
-    for row in by_name:
+    for row in rows:
         key = column.sort(row)
         if key is None:
             unknown.append(row)
@@ -123,13 +121,6 @@ def ordered(rows: Sequence[R], column: Column[R], *, is_inverted: bool) -> list[
             known.append((key, row))
     known.sort(key=_first, reverse=column.is_number != is_inverted)
     return [row for _, row in known] + unknown
-
-
-@lru_cache(maxsize=8_192)
-def natural(name: str) -> tuple[str | int, ...]:
-    """Return a key by which ``robot-2`` comes before ``robot-10``."""
-    parts = _NUMBERS.split(name.casefold())
-    return tuple(int(part) if i % 2 else part for i, part in enumerate(parts))
 
 
 def _first(pair: tuple[Any, Any]) -> Any:

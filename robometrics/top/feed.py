@@ -22,8 +22,9 @@ REFETCH_SECONDS = 5.0
 """Until then what is missing may be stored."""
 
 BACKFILL_SECONDS = 60
-BACKFILL_BATCHES_MAX = 6_000
-"""So a large fleet asks for less of the past, series by series."""
+BACKFILL_SERIES_MAX = 200
+"""The server reads the past series by series, and of more it would drop what is live
+meanwhile. So a larger fleet has only what comes from now on."""
 
 _SKEW_IGNORED_MS = 1_000
 _MS_PER_SECOND = 1_000
@@ -144,26 +145,28 @@ class Feed:
         """Return all series; of what comes already on this socket nothing older."""
         if is_new:
             self._asked, self._whole = set(), None
-        before, self._asked = self._asked, set(self.model.series)
-        now_slot = int(self.now_ms() // _MS_PER_SECOND)
-        seconds = min(
-            self._backfill_seconds, BACKFILL_BATCHES_MAX // max(1, len(self._asked))
-        )
-        wanted = []
-        for each, followed in self.model.series.items():
-            since_slot = None
-            if each == self.model.pinned and each != self._whole:
-                self._whole, since_slot = each, now_slot - SECONDS
-            elif each in self._missed:
-                since_slot = max(self._missed[each], now_slot - SECONDS)
-            elif each not in before:
-                since_slot = max(followed.slot + 1, now_slot - seconds)
-            wanted.append(_wanted(each, since_slot))
-        self._missed = {}
+        series, since = self.model.series, self._since()
+        self._asked, self._missed = set(series), {}
         self._refetched = {
-            each: slot for each, slot in self._refetched.items() if each in self._asked
+            each: slot for each, slot in self._refetched.items() if each in series
         }
-        return wanted
+        return [_wanted(each, since.get(each)) for each in series]
+
+    def _since(self) -> dict[SeriesId, int]:
+        """Return of which series the past is asked for, and from which slot on."""
+        series = self.model.series
+        fresh, missed = series.keys() - self._asked, series.keys() & self._missed
+        now_slot = int(self.now_ms() // _MS_PER_SECOND)
+        since = {}
+        if len(fresh | missed) <= BACKFILL_SERIES_MAX:
+            first = now_slot - self._backfill_seconds
+            since = {each: max(series[each].slot + 1, first) for each in fresh}
+            first = now_slot - SECONDS
+            since |= {each: max(self._missed[each], first) for each in missed}
+        pinned = self.model.pinned
+        if pinned is not None and pinned != self._whole:
+            self._whole, since[pinned] = pinned, now_slot - SECONDS
+        return since
 
     def on_batches(self, batches: Sequence[AnyBatch]) -> None:
         """Take in samples."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from robometrics.top import text
-from robometrics.top.columns import Column, natural
+from robometrics.top.columns import Column
 from robometrics.top.rows import HostRow
 from robometrics.top.trail import sparkline
 
@@ -39,7 +39,7 @@ COLUMNS: tuple[Column[HostRow], ...] = (
         rank=0,
         is_number=False,
         text=lambda row, _: row.prefix + row.label,
-        sort=lambda row: natural(row.label),
+        sort=lambda row: text.natural(row.label),
     ),
     Column(
         name="state",

@@ -73,8 +73,17 @@ class Model:
     def update(self, fleet: Fleet) -> None:
         """Take in what there is, and settle what is followed."""
         self._fleet = Fleet(
-            hosts=[each for each in fleet.hosts if self._wants(each.host)],
-            processes=[each for each in fleet.processes if self._wants(each.host)],
+            hosts=sorted(
+                (each for each in fleet.hosts if self._wants(each.host)),
+                key=lambda each: text.natural(each.host),
+            ),
+            processes=sorted(
+                (each for each in fleet.processes if self._wants(each.host)),
+                key=lambda each: (
+                    text.natural(each.host),
+                    text.natural(each.process),
+                ),
+            ),
             gpus=[each for each in fleet.gpus if self._wants(each.host)],
         )
         self._settle()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from robometrics.top import text
-from robometrics.top.columns import Column, natural
+from robometrics.top.columns import Column
 from robometrics.top.rows import ProcessRow
 from robometrics.top.trail import peak, sparkline
 
@@ -31,7 +31,7 @@ COLUMNS: tuple[Column[ProcessRow], ...] = (
         rank=5,
         is_number=False,
         text=lambda row, _: text.escaped(row.id.host),
-        sort=lambda row: natural(row.id.host),
+        sort=lambda row: text.natural(row.id.host),
     ),
     Column(
         name="name",
@@ -42,7 +42,7 @@ COLUMNS: tuple[Column[ProcessRow], ...] = (
         rank=0,
         is_number=False,
         text=lambda row, _: row.prefix + row.label,
-        sort=lambda row: natural(row.label),
+        sort=lambda row: text.natural(row.label),
     ),
     Column(
         name="pid",

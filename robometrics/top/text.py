@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from datetime import datetime
+from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 
 NO_VALUE = "-"
 
 _UNITS = "BKMGTPE"
+_NUMBERS = re.compile(r"(\d+)")
 _MS_PER_SECOND = 1_000
 _NS_PER_CENTISECOND = 10_000_000
 
@@ -34,6 +37,13 @@ def fitted(text: str, width: int, *, is_number: bool = False) -> str:
         return set_cell_size(text, width - 1) + "…" if width > 0 else ""
     padding = " " * (width - length)
     return padding + text if is_number else text + padding
+
+
+@lru_cache(maxsize=8_192)
+def natural(name: str) -> tuple[str | int, ...]:
+    """Return a key by which ``robot-2`` comes before ``robot-10``."""
+    parts = _NUMBERS.split(name.casefold())
+    return tuple(int(part) if i % 2 else part for i, part in enumerate(parts))
 
 
 def percent(value: float | None) -> str:

@@ -95,8 +95,9 @@ class Terminal:
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
 
-    async def type(self, text: str) -> None:
-        await self.press(*text)
+    async def click(self, widget: str, x: int, y: int, *, times: int = 1) -> None:
+        """Click a cell of a widget, once that is where it will stay."""
+        await eventually(lambda: self.pilot.click(widget, offset=(x, y), times=times))
 
 
 @asynccontextmanager

@@ -137,15 +137,15 @@ async def test_keys_sort_as_in_htop(
 async def test_a_mouse_sorts_by_titles_and_opens_rows(served: Served, now: int) -> None:
     await three(served, now)
     async with terminal(served.url) as shown:
-        await shown.shows("alpha", "charlie")
+        await shown.shows("30.0", "10.0", "3.00M")
         memory = shown.line_of("PROCESS").index("MEM")
-        await shown.pilot.click("#processes", offset=(memory, 0))
+        await shown.click("#processes", memory, 0)
         names = ["bravo", "charlie", "alpha"]
         await eventually(lambda: names == order(shown, *sorted(names)))
-        await shown.pilot.click("#processes", offset=(memory, 0))
+        await shown.click("#processes", memory, 0)
         names.reverse()
         await eventually(lambda: names == order(shown, *sorted(names)))
-        await shown.pilot.click("#processes", offset=(3, 2), times=2)
+        await shown.click("#processes", 3, 2, times=2)
         await shown.shows("charlie on robot: running")
 
 

@@ -24,7 +24,7 @@ from robometrics.broker import AckedPublisher, Link, open_link
 from robometrics.errors import RetryLaterError, RoboMetricsError, SettingsError
 from robometrics.schema import NS_PER_SECOND, AnyBatch, Previous, encode
 from robometrics.settings import ServerSettings, to_flags
-from robometrics.top.feed import BACKFILL_BATCHES_MAX, BACKFILL_SECONDS, Feed
+from robometrics.top.feed import BACKFILL_SECONDS, BACKFILL_SERIES_MAX, Feed
 from robometrics.top.live import Gap, backoff_seconds
 from robometrics.top.model import Model
 from robometrics.top.once import gather
@@ -205,11 +205,22 @@ def test_of_what_is_looked_at_all_that_is_drawn_is_asked_for() -> None:
     assert SECONDS == since(feed, is_new=True)["planner"]
 
 
-def test_a_large_fleet_asks_for_less_of_the_past() -> None:
+def test_a_large_fleet_asks_for_nothing_of_the_past_at_once() -> None:
+    """The server would be so long at it that it dropped what is live meanwhile."""
+    names = [f"p{i}" for i in range(BACKFILL_SERIES_MAX)]
     model = Model()
-    model.update(fleet(host(), *(process(f"p{i}") for i in range(1_000))))
-    asked = since(feed_of(model), is_new=True)
-    assert BACKFILL_BATCHES_MAX // 1_001 == asked["p7"]
+    model.update(fleet(host(), *map(process, names)))
+    feed = feed_of(model)
+    assert {None} == set(since(feed, is_new=True).values())
+    for name in names:
+        feed.on_gap(Gap(host="robot", process=name, from_ms=1e12, to_ms=2e12))
+    feed.on_gap(Gap(host="robot", from_ms=1e12, to_ms=2e12))
+    assert {None} == set(since(feed, is_new=False).values())
+    model.update(fleet(host(), *map(process, names), process("newcomer")))
+    model.pin(PLANNER)
+    asked = since(feed, is_new=False)
+    assert (BACKFILL_SECONDS, SECONDS) == (asked["newcomer"], asked["planner"])
+    assert asked["p7"] is None
 
 
 def test_what_is_missing_is_asked_for_once_more_and_not_for_ever(now: int) -> None:

@@ -201,3 +201,13 @@ def test_frozen_rows_stay_as_they_were() -> None:
     assert pytest.approx(10) == row.values["cpu_percent"]
     assert [10] == row.trails["cpu_percent"].until(row.end_slot, 1)
     assert isinstance(frozen.hosts[0], HostRow)
+
+
+def test_rows_come_by_host_and_name_as_people_count() -> None:
+    found = [process(f"p{i}", host=f"r{j}") for j in (10, 2) for i in (11, 3)]
+    model = model_of(host("r10"), host("r2"), *found)
+    rows = model.rows(NOW_MS)
+    assert ["r2", "r10"] == [row.label for row in rows.hosts]
+    assert [("r2", "p3"), ("r2", "p11"), ("r10", "p3"), ("r10", "p11")] == [
+        (row.id.host, row.label) for row in rows.processes
+    ]

@@ -126,3 +126,15 @@ def test_percentages_keep_their_width(value: float | None, shown: str) -> None:
 )
 def test_an_ending_is_a_code_or_a_signal(code: int | None, shown: str) -> None:
     assert shown == text.ending(code)
+
+
+def test_numbers_in_names_count() -> None:
+    names = ["robot-10", "Robot-2", "robot", "9", "٣", "robot-1b"]
+    assert ["٣", "9", "robot", "robot-1b", "Robot-2", "robot-10"] == sorted(
+        names, key=text.natural
+    )
+
+
+@given(st.lists(st.text(max_size=20)))
+def test_any_names_can_be_put_in_order(names: list[str]) -> None:
+    assert len(names) == len(sorted(names, key=text.natural))
