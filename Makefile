@@ -3,6 +3,9 @@
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { command -v $$p; break; }; done)
+# Hundreds of programs are started: each reads what the first one compiled.
+export PYTHONDONTWRITEBYTECODE :=
+
 VENV ?= .venv
 BIN := $(VENV)/bin
 NODE := $(BIN)/python scripts/node.py
@@ -18,16 +21,16 @@ up: $(VENV)/embedded.stamp ## Run the whole product on this host
 	@$(BIN)/robometrics up $(ARGS)
 
 # Most tests wait more than they work: four processes, each with its own servers. Those
-# that load the machine themselves come after, alone.
-ALONE := e2e or faults or clusters
+# of the whole product come after: the browser's in one process, all others in another.
+WHOLE := e2e or faults or clusters
 
 test: $(NODE_MODULES)/stamp ## Run all tests, or those in ARGS
 	@./scripts/system-packages chromium prometheus
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(BIN)/python -m pytest -n 4 --dist loadfile -m "not ($(ALONE))"
-	$(BIN)/python -m pytest -m "$(ALONE)"
+	$(BIN)/python -m pytest -n 4 --dist loadfile -m "not ($(WHOLE))"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "$(WHOLE)"
 endif
 	$(NODE) --test tests/js/*.test.mjs
 

@@ -23,7 +23,6 @@ from robometrics.settings import ServerSettings
 from robometrics.store import Store
 
 PROCESSES = 200
-_STOCK_PROCESSES = 20
 _AGE_HOURS = 30 * 24
 """Of the first batches of the stock."""
 
@@ -33,11 +32,11 @@ async def measure(*, quick: bool) -> list[Row]:
     if not storage.has_housekeeping():
         print("this release has no role for housekeeping: it is not measured")
         return []
-    slots, rounds, hours = (10, 2, 1) if quick else (90, 5, 3)
+    slots, rounds, hours, stocked = (10, 1, 1, 4) if quick else (90, 5, 3, 20)
     now = int(time.time())
     fleet = streams.Fleet(PROCESSES, first_slot=now)
     first_hour = now // history.HOUR_SECONDS - _AGE_HOURS
-    stock = history.History(range(_STOCK_PROCESSES), first_hour * history.HOUR_SECONDS)
+    stock = history.History(range(stocked), first_hour * history.HOUR_SECONDS)
     samples = PROCESSES * slots * streams.SAMPLES_PER_BATCH
     alone: list[float] = []
     beside: list[float] = []

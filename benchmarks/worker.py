@@ -31,6 +31,8 @@ from robometrics.settings import ClientSettings
 
 LOADS = ((200, 1), (200, 10), (1_000, 1))
 """Processes, and how often each is sampled a second."""
+
+QUICK_LOADS = ((50, 10), (50, 1))
 _BASELINE = "psutil oneshot, six fields, reading only"
 
 Read = Callable[[], object]
@@ -63,34 +65,39 @@ class Idle(NamedTuple):
 
 async def measure(*, quick: bool) -> list[Row]:
     """Measure idle workers together, then each alone with processes."""
+    loads = QUICK_LOADS if quick else LOADS
     rows: list[Row] = []
     with (
         servers.folder() as at,
         servers.nats_server(at) as url,
-        servers.sleepers(max(count for count, _ in LOADS)) as pids,
+        servers.sleepers(max(count for count, _ in loads)) as pids,
         contextlib.ExitStack() as stack,
     ):
         async with streams.provisioned(url) as link:
             workers = [
                 stack.enter_context(started(at, url, hz, f"bench-{count}-at-{hz}-hz"))
-                for count, hz in LOADS
+                for count, hz in loads
             ]
             idles = await asyncio.gather(
                 *(asyncio.to_thread(_idle, each, quick=quick) for each in workers)
             )
-            for worker, idle, (count, _) in zip(workers, idles, LOADS, strict=True):
+            for worker, idle, (count, _) in zip(workers, idles, loads, strict=True):
                 some = pids[:count]
                 busy = await asyncio.to_thread(_busy, worker, idle, some, quick=quick)
                 ticks_skipped = await _ticks_skipped(link, worker, count)
                 servers.stop(worker.process)
                 rows += _rows(count, worker.hz, idle, busy, ticks_skipped)
         if program := netdata.find():
-            rows += await asyncio.to_thread(_netdata, program, at, rows, quick=quick)
+            what = _what(*loads[-1])
+            beside = [
+                row for row in rows if (row.what, row.baseline) == (what, _BASELINE)
+            ]
+            rows += await asyncio.to_thread(_netdata, program, at, beside, quick=quick)
     return rows
 
 
 def _netdata(program: Path, at: Path, rows: list[Row], *, quick: bool) -> list[Row]:
-    """Return the cost at 1 Hz beside that of netdata's collector in C."""
+    """Return *rows* beside the cost of netdata's collector in C."""
     theirs = netdata.cost_us(program, at, seconds=3 if quick else 20)
     return [
         row._replace(
@@ -98,7 +105,6 @@ def _netdata(program: Path, at: Path, rows: list[Row], *, quick: bool) -> list[R
             baseline_values=[theirs],
         )
         for row in rows
-        if row.what == _what(1_000, 1) and row.baseline == _BASELINE
     ]
 
 

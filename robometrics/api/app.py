@@ -94,7 +94,7 @@ def make_app(
             pipeline,
             exposition,
             prometheus_router(store),
-            *page_routes(),  # type: ignore[list-item]
+            *page_routes(),
         ],
         dependencies={
             name: Provide(_constant(value), sync_to_thread=False)

@@ -119,3 +119,35 @@ export function subscriptionOf({ host, process, gpu }, metrics, catalogue, since
     metrics: [...stored],
   };
 }
+
+/**
+ * @param {number} startMs
+ * @param {number} stopMs
+ * @param {number} stepMs
+ * @param {boolean} isExact every sample as it was taken
+ * @returns {[string, string][]}
+ */
+export const spanParameters = (startMs, stopMs, stepMs, isExact) => [
+  ["from", new Date(startMs).toISOString()],
+  ["to", new Date(stopMs).toISOString()],
+  isExact
+    ? ["resolution", "raw"]
+    : ["max_points", String(Math.round((stopMs - startMs) / stepMs))],
+];
+
+/**
+ * Series that want the same metrics are asked for together.
+ * @param {import("./entry.js").Entry[]} entries
+ * @returns {Ask[]}
+ */
+export function asksFor(entries) {
+  /** @type {Map<string, Ask>} */
+  const asks = new Map();
+  for (const { id, drawn } of entries) {
+    const metrics = [...drawn];
+    const ask = asks.get(metrics.join()) ?? { ids: [], metrics };
+    ask.ids.push(id);
+    asks.set(metrics.join(), ask);
+  }
+  return [...asks.values()];
+}

@@ -6,7 +6,7 @@
  * batches. The boundary lies some seconds back, as the store is a moment behind.
  */
 
-import { queriesOf, subscriptionOf, wantedOf } from "./asking.js";
+import { asksFor, queriesOf, spanParameters, subscriptionOf, wantedOf } from "./asking.js";
 import { Entry } from "./entry.js";
 import { ceilTo, floorTo, isExact, stepOf } from "./grid.js";
 import { boundsOf, isLive } from "./range.js";
@@ -214,7 +214,7 @@ export class Session {
     try {
       const span = spanParameters(startMs, stopMs, this.stepMs, this.#isExact);
       const answers = await Promise.all(
-        queriesOf(asksOf(entries)).map((names) =>
+        queriesOf(asksFor(entries)).map((names) =>
           this.means.query([...names, ...span], this.#stopping.signal),
         ),
       );
@@ -298,35 +298,3 @@ export class Session {
 
 /** @param {import("./range.js").Range} one @param {import("./range.js").Range} other */
 const isSame = (one, other) => JSON.stringify(one) === JSON.stringify(other);
-
-/**
- * @param {number} startMs
- * @param {number} stopMs
- * @param {number} stepMs
- * @param {boolean} isExact every sample as it was taken
- * @returns {[string, string][]}
- */
-const spanParameters = (startMs, stopMs, stepMs, isExact) => [
-  ["from", new Date(startMs).toISOString()],
-  ["to", new Date(stopMs).toISOString()],
-  isExact
-    ? ["resolution", "raw"]
-    : ["max_points", String(Math.round((stopMs - startMs) / stepMs))],
-];
-
-/**
- * Series that want the same metrics are asked for together.
- * @param {Entry[]} entries
- * @returns {Ask[]}
- */
-function asksOf(entries) {
-  /** @type {Map<string, Ask>} */
-  const asks = new Map();
-  for (const { id, drawn } of entries) {
-    const metrics = [...drawn];
-    const ask = asks.get(metrics.join()) ?? { ids: [], metrics };
-    ask.ids.push(id);
-    asks.set(metrics.join(), ask);
-  }
-  return [...asks.values()];
-}

@@ -14,7 +14,7 @@ from servers import MongoServer, NatsServer, free_port
 from waiting import eventually
 
 from robometrics.api.app import _listen, make_app, serve
-from robometrics.api.page import policy
+from robometrics.api.page import FOLDER, policy
 from robometrics.broker import Link, open_link
 from robometrics.errors import SettingsError
 from robometrics.store import Store, open_store
@@ -122,20 +122,42 @@ async def test_the_page_comes_with_its_policy_and_its_files(served: Served) -> N
     assert policy(page.text) == page.headers["content-security-policy"]
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert "unsafe" not in page.headers["content-security-policy"]
-    for path in re.findall(r'(?:src|href)="(static/[^"]+)"', page.text):
-        assert 200 == (await served.http.get(f"/{path}")).status_code
-    module = await served.http.get("/static/main.js")
+    paths = re.findall(r'(?:src|href)="(static/[^"]+)"', page.text)
+    assert paths
+    for path in paths:
+        answer = await served.http.get(f"/{path}")
+        assert 200 == answer.status_code
+        assert "immutable" in answer.headers["cache-control"]
+    [main] = [path for path in paths if path.endswith("main.js")]
+    module = await served.http.get(f"/{main}")
     assert module.headers["content-type"].startswith("text/javascript")
+    assert module.content == (FOLDER / "main.js").read_bytes()
+
+
+async def test_a_file_of_the_page_is_packed_for_who_can_unpack_it(
+    served: Served,
+) -> None:
+    path = "/static/another-version/main.js"
+    packed = await served.http.get(path, headers={"Accept-Encoding": "gzip"})
+    plain = await served.http.get(path, headers={"Accept-Encoding": "identity"})
+    assert "gzip" == packed.headers["content-encoding"]
+    assert "content-encoding" not in plain.headers
+    assert packed.content == plain.content
+    assert int(packed.headers["content-length"]) < len(plain.content)
+    # Another server may have served the page: what this one has is not kept as that.
+    assert "no-cache" == plain.headers["cache-control"]
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        "/static/../settings.py",
-        "/static/..%2f..%2fsettings.py",
-        "/static/%2e%2e/settings.py",
-        "/static//etc/passwd",
-        "/static/__init__.py/../../schema.py",
+        "/static/x/../settings.py",
+        "/static/x/..%2f..%2fsettings.py",
+        "/static/x/%2e%2e/settings.py",
+        "/static/x//etc/passwd",
+        "/static/x/__init__.py",
+        "/static/x/__init__.py/../../schema.py",
+        "/static/../index.html",
     ],
 )
 async def test_no_path_leads_out_of_the_page_s_folder(

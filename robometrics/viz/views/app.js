@@ -6,14 +6,13 @@ import { goneTo, titleOf } from "../route.js";
 import { hosts, route } from "../state.js";
 import { nextTheme, theme } from "../theme.js";
 import { Empty } from "./empty.js";
-import { Explore } from "./explore.js";
-import { Fleet } from "./fleet.js";
-import { HostView } from "./host.js";
 import { Link } from "./link.js";
-import { ProcessView } from "./process.js";
+import { viewOf } from "./loading.js";
 import { Sheet } from "./sheet.js";
 import { PipelineStatus, Status } from "./status.js";
 import { TimeBar } from "./timebar.js";
+
+const ICON = new URL("../icon.svg", import.meta.url).href;
 
 export function App() {
   const { isKiosk } = route.value;
@@ -49,7 +48,7 @@ function Where() {
   return html`
     <nav class="where" aria-label="Where this is">
       <${Link} to=${goneTo(route.value, "fleet")} class="brand">
-        <img src="static/icon.svg" alt="" width="22" height="22" />
+        <img src=${ICON} alt="" width="22" height="22" />
         <span>RoboMetrics</span>
       <//>
       ${host !== null && html`<${Link} to=${goneTo(route.value, "host", host)}>${host}<//>`}
@@ -63,9 +62,7 @@ function View() {
   const { view, host, process } = route.value;
   // Before the first answer nothing is known: neither a fleet nor that there is none.
   if (hosts.value === null) return null;
-  if (view === "process") return html`<${ProcessView} key=${`${host}/${process}`} host=${host} process=${process} />`;
-  if (view === "explore") return html`<${Explore} />`;
-  if (view === "host") return html`<${HostView} key=${host} host=${host} />`;
-  if (hosts.value.length === 0) return html`<${Empty} hasHosts=${false} />`;
-  return html`<${Fleet} />`;
+  if (view === "fleet" && hosts.value.length === 0) return html`<${Empty} hasHosts=${false} />`;
+  const shown = viewOf(view);
+  return shown && html`<${shown} key=${`${view}/${host}/${process}`} host=${host} process=${process} />`;
 }

@@ -20,8 +20,6 @@ import { Panel } from "./panel.js";
 import { Processes } from "./processes.js";
 import { SectionMenu } from "./sectionmenu.js";
 
-export { ending } from "../endings.js";
-
 /** @param {{host: string}} props */
 export function HostView({ host }) {
   const indexes = gpus.value.filter((each) => each.host === host).map(({ gpu }) => gpu);
