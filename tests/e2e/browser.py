@@ -15,6 +15,9 @@ from benchmarks import chromium
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / ".cache/node/node_modules/axe-core/axe.min.js"
+HOSTILE = "<img src=x onerror=alert(1)>"
+"""A name, as all that a page shows of it."""
+
 CHECKS = {
     "light": {},
     "dark": {"runOnly": ["color-contrast", "link-in-text-block"]},

@@ -14,8 +14,8 @@ import pytest
 from playwright.async_api import Page
 from waiting import eventually
 
+from .browser import attribute, opened, photograph
 from .conftest import Product, wait_until_stored
-from .test_page import attribute, opened, photograph
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(120)]
 

@@ -26,7 +26,7 @@ from robometrics.schema import AnyBatch
 from robometrics.settings import ServerSettings, to_flags
 from robometrics.store import Store
 
-from .test_page import HOSTILE, opened, photograph
+from .browser import HOSTILE, opened, photograph
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(120)]
 

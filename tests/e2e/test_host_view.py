@@ -11,9 +11,8 @@ import pytest
 from playwright.async_api import Page, expect
 from waiting import eventually
 
-from .browser import attribute, opened, photograph
+from .browser import HOSTILE, attribute, opened, photograph
 from .conftest import Product, busy, wait_until_stored
-from .test_page import HOSTILE
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(120)]
 

@@ -9,13 +9,12 @@ import anyio
 import pytest
 from waiting import eventually
 
-from .browser import attribute, moved, opened, photograph
+from .browser import HOSTILE, attribute, moved, opened, photograph
 from .conftest import Product, busy, wait_until_stored
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(120)]
 
 CPU_CHART = '[data-chart="cpu"]'
-HOSTILE = "<img src=x onerror=alert(1)>"
 
 
 async def test_the_page_shows_a_process_whose_last_point_moves(

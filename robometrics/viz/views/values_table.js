@@ -40,8 +40,10 @@ export function ValuesTable({ title, unit, source, lines, onClose }) {
             ${steps.slice(0, ROWS_MAX).map(
               (i) => html`
                 <tr>
-                  <th scope="row">${timeOf(startMs + i * stepMs, stepMs, isElapsed)}</th>
-                  ${columns.map((column) => html`<td class="number">${style.format(column[i])}</td>`)}
+                  <th scope="row">
+                    <time datetime=${isElapsed ? null : new Date(startMs + i * stepMs).toISOString()}>${timeOf(startMs + i * stepMs, stepMs, isElapsed)}</time>
+                  </th>
+                  ${columns.map((column) => html`<td class="number"><data value=${column[i] ?? null}>${style.format(column[i])}</data></td>`)}
                 </tr>
               `,
             )}
