@@ -98,6 +98,16 @@ export function between(oneMs, otherMs, nowMs) {
 }
 
 /**
+ * Where a chart was moved to: what would go beyond now is live.
+ * @param {number} fromMs
+ * @param {number} toMs
+ * @param {number} nowMs
+ * @returns {Range}
+ */
+export const movedTo = (fromMs, toMs, nowMs) =>
+  toMs >= nowMs ? { spanMs: limited(toMs - fromMs) } : between(fromMs, toMs, nowMs);
+
+/**
  * Earlier (negative) or later by a share of the span; what would go beyond now is live.
  * @param {Range} range
  * @param {number} share
