@@ -17,7 +17,7 @@ export const QUICK = ["5m", "15m", "1h", "6h", "24h", "7d", "30d"];
 /** @type {LiveRange} */
 export const DEFAULT_RANGE = { spanMs: 5 * MINUTE_MS };
 
-const SPAN_MIN_MS = SECOND_MS;
+export const SPAN_MIN_MS = SECOND_MS;
 const SPAN_MAX_MS = 3_650 * DAY_MS;
 const ZOOM_STEP = 2;
 

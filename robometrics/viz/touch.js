@@ -1,5 +1,7 @@
 /** What fingers on a chart mean: each stays on the time it was put on. Pure. */
 
+import { SPAN_MIN_MS } from "./range.js";
+
 /** @typedef {import("./range.js").FixedRange} FixedRange */
 
 /** @typedef {{x: number, y: number}} Point px, from the left end of the time axis */
@@ -7,14 +9,12 @@
 /** A finger that moves less stands still. */
 const SLOP_PX = 8;
 
-/** Fingers that are nearer would make a year of a hair's breadth. */
+/** Fingers that are nearer count as so far apart: a pixel more would be a leap. */
 const PINCH_MIN_PX = 24;
 
 /** Two taps in this time and place are one gesture. */
 const DOUBLE_TAP_MS = 350;
 const DOUBLE_TAP_PX = 32;
-
-const SPAN_MIN_MS = 1_000;
 
 /**
  * The stretch in which times that lay under *before* lie under *now*.
