@@ -98,14 +98,18 @@ export function between(oneMs, otherMs, nowMs) {
 }
 
 /**
- * Where a chart was moved to: what would go beyond now is live.
+ * Where a chart was moved to: what would go beyond now is live, of a length that can be read.
  * @param {number} fromMs
  * @param {number} toMs
  * @param {number} nowMs
  * @returns {Range}
  */
-export const movedTo = (fromMs, toMs, nowMs) =>
-  toMs >= nowMs ? { spanMs: limited(toMs - fromMs) } : between(fromMs, toMs, nowMs);
+export function movedTo(fromMs, toMs, nowMs) {
+  if (toMs < nowMs) return between(fromMs, toMs, nowMs);
+  const spanMs = toMs - fromMs;
+  const unitMs = [DAY_MS, HOUR_MS, MINUTE_MS].find((ms) => spanMs >= 10 * ms) ?? SECOND_MS;
+  return { spanMs: limited(unitMs * Math.round(spanMs / unitMs)) };
+}
 
 /**
  * Earlier (negative) or later by a share of the span; what would go beyond now is live.
