@@ -220,6 +220,17 @@ export async function fetchContents(host, process, signal) {
 }
 
 /**
+ * What each of several series has.
+ * @param {[string, string][]} names of them
+ * @param {AbortSignal} signal
+ * @returns {Promise<import("./explore/instances.js").Contents[]>}
+ */
+export async function fetchContentsOf(names, signal) {
+  const { series } = await get(`api/v1/series?${new URLSearchParams(names)}`, signal);
+  return series.map((/** @type {{metrics: import("./explore/instances.js").Contents}} */ { metrics }) => metrics);
+}
+
+/**
  * Which metrics a host or its GPUs have, with their instances.
  * @param {string} host
  * @param {number[]} gpus none: those of the host itself

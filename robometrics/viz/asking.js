@@ -21,8 +21,7 @@ const NAMES_MAX = 40;
 export const literal = (name) => name.replace(/[*?[]/g, "[$&]");
 
 /**
- * Queries for what is wanted, without range and steps: hosts together, processes and
- * GPUs by host.
+ * Queries for what is wanted, without range and steps.
  * @param {Ask[]} asks
  * @returns {[string, string][][]} parameters of each query
  */
@@ -30,16 +29,22 @@ export function queriesOf(asks) {
   return asks.flatMap(({ ids, metrics: all }) => {
     // Which instances there are is seen live; the store answers for one that is named.
     const metrics = all.filter((metric) => !isOfAll(metric));
-    const wanted = [
-      ...hostQueries(ids.filter(({ process, gpu }) => process === null && gpu === null)),
-      ...innerQueries("process", ids.filter(({ process }) => process !== null)),
-      ...innerQueries("gpu", ids.filter(({ gpu }) => gpu !== null)),
-    ];
     return chunks(metrics, METRICS_MAX).flatMap((some) =>
-      wanted.map((names) => [...names, pair("metric", some.join(","))]),
+      namesOf(ids).map((names) => [...names, pair("metric", some.join(","))]),
     );
   });
 }
+
+/**
+ * Parameters that say which series are meant: hosts together, processes and GPUs by host.
+ * @param {SeriesId[]} ids
+ * @returns {[string, string][][]} of each query
+ */
+export const namesOf = (ids) => [
+  ...hostQueries(ids.filter(({ process, gpu }) => process === null && gpu === null)),
+  ...innerQueries("process", ids.filter(({ process }) => process !== null)),
+  ...innerQueries("gpu", ids.filter(({ gpu }) => gpu !== null)),
+];
 
 /** @param {string} name @param {string} value @returns {[string, string]} */
 const pair = (name, value) => [name, value];

@@ -7,6 +7,7 @@ import { drawGaps, drawMarks } from "./overlay.js";
 import { DASHES } from "./palette.js";
 import { lonelyIndices } from "./shape.js";
 import { cssColor, faded } from "./theme.js";
+import { Touching } from "./touching.js";
 
 /** Charts that share the cursor; those that count from a beginning have their own. */
 export const SYNC_KEYS = { clock: "page", elapsed: "elapsed" };
@@ -47,6 +48,7 @@ const DRAG_MIN_PX = 6;
 /**
  * @typedef {object} ChartHandlers
  * @property {(fromMs: number, toMs: number) => void} onZoom
+ * @property {(fromMs: number, toMs: number) => void} onMove
  * @property {() => void} onReset
  * @property {(timeMs: number | null) => void} onCursor null: it is elsewhere
  * @property {(key: string | null) => void} onNearest the line under the cursor
@@ -62,6 +64,7 @@ export class Chart {
   #style;
   #handlers;
   #resizes;
+  #touching;
 
   /** @type {uPlot | null} */
   #plot = null;
@@ -81,6 +84,7 @@ export class Chart {
     this.#handlers = handlers;
     this.#resizes = new ResizeObserver(() => this.#plot?.setSize(sizeOf(element)));
     this.#resizes.observe(element);
+    this.#touching = new Touching(element, () => this.#plot, handlers);
   }
 
   /** @param {Scene} scene */
@@ -92,7 +96,8 @@ export class Chart {
     this.#fill(scene);
     this.#plot?.batch((/** @type {uPlot} */ plot) => {
       plot.setData(/** @type {uPlot.AlignedData} */ (/** @type {unknown} */ (this.#data)), false);
-      plot.setScale("x", { min: scene.fromMs, max: scene.toMs });
+      const { fromMs, toMs } = this.#touching.held ?? scene;
+      plot.setScale("x", { min: fromMs, max: toMs });
     });
   }
 
@@ -103,6 +108,7 @@ export class Chart {
 
   destroy() {
     this.#resizes.disconnect();
+    this.#touching.destroy();
     this.#plot?.destroy();
     this.#plot = null;
   }

@@ -3,8 +3,10 @@
 import { nowMs } from "./clock.js";
 import { BUSY_PERCENT, UNKNOWN } from "./fleetrows.js";
 import { latestOf } from "./latest.js";
+import { isLive } from "./range.js";
 import { gpuId, hostId } from "./series.js";
-import { session, shownBounds } from "./state.js";
+import { route, session, shownBounds } from "./state.js";
+import { survey } from "./surveying.js";
 
 /**
  * What a row shows: of a live host what is so now, of a stale one what was so last.
@@ -17,6 +19,16 @@ export function shownOf({ state }, id, metric) {
   if (state === "offline") return null;
   const latest = latestOf(id, metric);
   return state === "live" ? latest : (session.value?.track(id, metric)?.last?.value ?? null);
+}
+
+/**
+ * Its hottest sensor, in °C; of a fixed range that is asked for.
+ * @param {import("./api.js").Host} host
+ * @returns {number | null}
+ */
+export function hottestOf(host) {
+  if (isLive(route.value.range)) return shownOf(host, hostId(host.host), "temperature_celsius:*");
+  return host.state === "offline" ? null : (survey.value.get(host.host)?.temperature ?? null);
 }
 
 /**
@@ -36,7 +48,7 @@ export function measuresOf(host, gpus) {
     memory: memory === null ? null : 100 * memory,
     gpu: known.length > 0 ? Math.max(...known) : null,
     gpusBusy: known.filter((percent) => percent >= BUSY_PERCENT).length,
-    temperature: latestOf(id, "temperature_celsius:*"),
+    temperature: hottestOf(host),
     shed: shedOf(host.host),
   };
 }

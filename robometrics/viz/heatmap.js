@@ -7,6 +7,7 @@ import { floorTo } from "./grid.js";
 import { paintRow, parseRgb, shadesOf } from "./heat.js";
 import { drawGaps, drawMarks } from "./overlay.js";
 import { cssColor } from "./theme.js";
+import { Touching } from "./touching.js";
 
 /** A drag shorter than this is a click. */
 const DRAG_MIN_PX = 6;
@@ -35,6 +36,7 @@ const STOPS = ["--heat-0", "--heat-1", "--heat-2", "--heat-3", "--heat-4"];
 /**
  * @typedef {object} HeatHandlers
  * @property {(fromMs: number, toMs: number) => void} onZoom
+ * @property {(fromMs: number, toMs: number) => void} onMove
  * @property {() => void} onReset
  * @property {(timeMs: number | null, row: number | null) => void} onCursor row null: the cursor is in another chart
  */
@@ -43,6 +45,7 @@ export class Heatmap {
   #element;
   #handlers;
   #resizes;
+  #touching;
   #picture = document.createElement("canvas");
   #painted = "";
   #shape = "";
@@ -68,6 +71,7 @@ export class Heatmap {
     this.#handlers = handlers;
     this.#resizes = new ResizeObserver(() => this.#plot?.setSize(sizeOf(element)));
     this.#resizes.observe(element);
+    this.#touching = new Touching(element, () => this.#plot, handlers);
   }
 
   /** @param {HeatScene} scene */
@@ -78,7 +82,8 @@ export class Heatmap {
     this.#paint(scene);
     this.#plot?.batch((/** @type {uPlot} */ plot) => {
       plot.setData([this.#times, this.#times.map(() => null)], false);
-      plot.setScale("x", { min: scene.fromMs, max: scene.toMs });
+      const { fromMs, toMs } = this.#touching.held ?? scene;
+      plot.setScale("x", { min: fromMs, max: toMs });
       plot.redraw(false);
     });
   }
@@ -90,6 +95,7 @@ export class Heatmap {
 
   destroy() {
     this.#resizes.disconnect();
+    this.#touching.destroy();
     this.#plot?.destroy();
     this.#plot = null;
   }

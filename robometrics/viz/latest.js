@@ -8,6 +8,21 @@ import { pausedMs, route, session, tick } from "./state.js";
 /** Older than this a value is not the present one. */
 export const LATEST_MS = 10_000;
 
+/** Whether what is shown goes up to now. */
+const isShownNow = () => isLive(route.value.range) && pausedMs.value === null;
+
+/**
+ * Whether the newest value is the present one: it is shown up to now, and not old.
+ * @param {import("./track.js").Track | undefined} track
+ * @param {string} metric
+ */
+export function isNow(track, metric) {
+  if (!track?.last || !session.value || !isShownNow()) return false;
+  const { catalogue, stepMs } = session.value;
+  const periodMs = 1000 * describe(catalogue, metric).period_seconds;
+  return track.last.timeMs >= nowMs() - Math.max(LATEST_MS, 2 * stepMs, 3 * periodMs);
+}
+
 /**
  * Follows the page's second: who calls it while rendering is rendered again.
  * @param {import("./series.js").SeriesId} id
@@ -16,11 +31,7 @@ export const LATEST_MS = 10_000;
  */
 export function latestOf(id, metric) {
   tick.value;
-  const last = session.value?.track(id, metric)?.last;
-  if (!last) return null;
-  const isNow = isLive(route.value.range) && pausedMs.value === null;
-  if (!isNow || !session.value) return last.value;
-  const { catalogue, stepMs } = session.value;
-  const periodMs = 1000 * describe(catalogue, metric).period_seconds;
-  return last.timeMs < nowMs() - Math.max(LATEST_MS, 2 * stepMs, 3 * periodMs) ? null : last.value;
+  const track = session.value?.track(id, metric);
+  if (!track?.last || (isShownNow() && !isNow(track, metric))) return null;
+  return track.last.value;
 }

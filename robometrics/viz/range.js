@@ -17,7 +17,7 @@ export const QUICK = ["5m", "15m", "1h", "6h", "24h", "7d", "30d"];
 /** @type {LiveRange} */
 export const DEFAULT_RANGE = { spanMs: 5 * MINUTE_MS };
 
-const SPAN_MIN_MS = SECOND_MS;
+export const SPAN_MIN_MS = SECOND_MS;
 const SPAN_MAX_MS = 3_650 * DAY_MS;
 const ZOOM_STEP = 2;
 
@@ -95,6 +95,20 @@ export function between(oneMs, otherMs, nowMs) {
   const toMs = Math.min(Math.round(Math.max(oneMs, otherMs)), Math.round(nowMs));
   const fromMs = Math.min(Math.round(Math.min(oneMs, otherMs)), toMs - SPAN_MIN_MS);
   return { fromMs, toMs: fromMs + limited(toMs - fromMs) };
+}
+
+/**
+ * Where a chart was moved to: what would go beyond now is live, of a length that can be read.
+ * @param {number} fromMs
+ * @param {number} toMs
+ * @param {number} nowMs
+ * @returns {Range}
+ */
+export function movedTo(fromMs, toMs, nowMs) {
+  if (toMs < nowMs) return between(fromMs, toMs, nowMs);
+  const spanMs = toMs - fromMs;
+  const unitMs = [DAY_MS, HOUR_MS, MINUTE_MS].find((ms) => spanMs >= 10 * ms) ?? SECOND_MS;
+  return { spanMs: limited(unitMs * Math.round(spanMs / unitMs)) };
 }
 
 /**

@@ -1,10 +1,12 @@
 /**
- * Of a fleet too large to be watched whole: numbers of all hosts every now and then, as
- * far as they are sorted and summed up by. Each is a question in PromQL, answered by host,
+ * Numbers of all hosts that are not watched, asked for every now and then: of a fleet too
+ * large for that what it is sorted and summed up by, and of a fixed range what only live
+ * samples would tell. Each is a question in PromQL, answered by host,
  * and costs the server a reading of every host. Pure.
  */
 
 import { BUSY_PERCENT, UNKNOWN } from "./fleetrows.js";
+import { isLive } from "./range.js";
 
 /** @typedef {import("./fleetrows.js").Measures} Measures */
 
@@ -41,6 +43,14 @@ const NEEDED = {
  * @returns {Topic[]}
  */
 export const topicsOf = (key, hasGpus) => [...(NEEDED[key] ?? []), ...(hasGpus ? /** @type {Topic[]} */ (["gpusBusy"]) : [])];
+
+/**
+ * What has to be asked of a fleet that is watched whole: which sensors there are, so which
+ * is the hottest, is seen in live samples only.
+ * @param {import("./range.js").Range} range
+ * @returns {Topic[]}
+ */
+export const watchedTopicsOf = (range) => (isLive(range) ? [] : ["temperature"]);
 
 /**
  * @param {Map<Topic, Answer[]>} answers

@@ -1,9 +1,10 @@
-/** Asks for the survey of a large fleet, over and over, as long as someone looks. */
+/** Asks for the survey of a fleet, over and over, as long as someone looks and it changes. */
 
 import { batch, signal } from "@preact/signals";
 import { promql } from "./api.js";
 import { nowMs } from "./clock.js";
-import { shownBounds } from "./state.js";
+import { isLive } from "./range.js";
+import { route, shownBounds } from "./state.js";
 import { QUESTIONS, surveyed } from "./survey.js";
 
 const INTERVAL_MS = 10_000;
@@ -31,10 +32,12 @@ export function startSurvey(topics) {
   async function ask() {
     const beganMs = performance.now();
     if (!document.hidden) await once(topics, stopping.signal);
+    if (surveyedMs.value !== null && !isLive(route.value.range)) return; // that stays so
     const restMs = Math.max(INTERVAL_MS, RESTS * (performance.now() - beganMs));
     if (!stopping.signal.aborted) timer = setTimeout(ask, restMs);
   }
   surveyedMs.value = null;
+  surveyProblem.value = "";
   if (topics.length > 0) ask();
   return () => {
     stopping.abort();

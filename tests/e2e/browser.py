@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,26 @@ async def photograph(page: Page, moment: str) -> None:
     if folder := os.environ.get("CI_ARTIFACTS"):
         name = os.environ["PYTEST_CURRENT_TEST"].split("::")[1].split(" ")[0]
         await page.screenshot(path=str(Path(folder) / f"{name}-{moment}.png"))
+
+
+async def touch(page: Page, selector: str, *fingers: Iterable[float]) -> None:
+    """Put fingers on the middle of *selector*, each going to these px right of it."""
+    box = await page.locator(selector).bounding_box()
+    assert box is not None, selector
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    session = await page.context.new_cdp_session(page)
+
+    async def send(kind: str, *points: float) -> None:
+        touched = [{"x": x + at, "y": y, "id": n} for n, at in enumerate(points)]
+        event = {"type": kind, "touchPoints": touched}
+        await session.send("Input.dispatchTouchEvent", event)
+
+    first, *others = zip(*fingers, strict=True)
+    await send("touchStart", *first)
+    for points in others:
+        await send("touchMove", *points)
+    await send("touchEnd")
+    await session.detach()
 
 
 async def attribute(page: Page, selector: str, name: str) -> float:

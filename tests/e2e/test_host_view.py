@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Page, expect
 from waiting import eventually
 
-from .browser import HOSTILE, attribute, opened, photograph
+from .browser import HOSTILE, attribute, opened, photograph, touch
 from .conftest import Product, busy, wait_until_stored
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(120)]
@@ -179,12 +179,29 @@ async def test_a_phone_finds_a_chart_by_its_name(peopled: Product) -> None:
         await page.locator('.sectionmenu [data-to="network"]').click()
         current = page.locator('.sectionmenu [aria-current="true"]')
         await expect(current).to_have_text("Network")
-        await expect(page.locator("#heading-network")).to_be_in_viewport()
+        heading = page.locator("#heading-network")
+        await expect(heading).to_be_in_viewport()
+        placed = await heading.bounding_box()
+        # Below the menu, where the browser itself does not amend what moves.
+        above = page.locator("[data-section]:has(+ #section-network)")
+        await above.evaluate("element => { element.style.paddingBottom = '99px' }")
+        await page.evaluate("new Promise(requestAnimationFrame)")
+        assert placed == await heading.bounding_box(), "whoever jumped stays there"
+        await page.mouse.wheel(0, -2_000)
+        await expect(current).not_to_have_text("Network")
         await page.get_by_role("searchbox", name="Find a chart").fill("swap in")
         await expect(page.locator("[data-section]")).to_have_count(1)
         chart = '[data-chart="swap_in_bytes_per_second"]'
         await page.wait_for_selector(f"{chart}[data-last-value]")
         assert "find=swap" in page.url
+        await touch(page, f"{chart} .u-over", range(0, 60, 5))
+        await expect(page).to_have_url(re.compile("from=2"))
+        await expect(page.locator(f"{chart} [data-by=now]")).to_have_text("Last")
+        await touch(page, f"{chart} .u-over", range(-20, -60, -5), range(20, 60, 5))
+        for _ in range(2):
+            await touch(page, f"{chart} .u-over", [0])
+        await expect(page).not_to_have_url(re.compile("from="))
+        await expect(page.locator(f"{chart} [data-by=now]")).to_have_text("Now")
         assert PHONE["width"] >= await page.evaluate(
             "document.documentElement.scrollWidth"
         )

@@ -1,4 +1,4 @@
-"""The server is away for half a minute: what the page shows after it is what is stored."""
+"""The server is away for half a minute: after it the page shows what is stored."""
 
 from __future__ import annotations
 

@@ -41,6 +41,13 @@ test("going later than now is live again, with the same span", () => {
   assert.deepEqual(ranges.shifted({ spanMs: 60_000 }, -0.5, NOW), { fromMs: NOW - 90_000, toMs: NOW - 30_000 });
 });
 
+test("what fingers move beyond now is live, as long as it was made", () => {
+  assert.deepEqual(ranges.movedTo(NOW - 90_000.4, NOW - 30_000.4, NOW), { fromMs: NOW - 90_000, toMs: NOW - 30_000 });
+  assert.deepEqual(ranges.movedTo(NOW - 50_000, NOW + 10_000, NOW), { spanMs: 60_000 });
+  assert.deepEqual(ranges.movedTo(NOW - 617_123, NOW, NOW), { spanMs: 600_000 });
+  assert.deepEqual(ranges.movedTo(NOW - 95_400, NOW, NOW), { spanMs: 95_000 });
+});
+
 test("closer and farther keep what is looked at", () => {
   assert.deepEqual(ranges.zoomedOut({ spanMs: 60_000 }, NOW), { spanMs: 120_000 });
   assert.deepEqual(ranges.zoomedIn({ spanMs: 60_000 }, NOW), { spanMs: 30_000 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { UNKNOWN } from "../../robometrics/viz/fleetrows.js";
-import { QUESTIONS, surveyed, topicsOf } from "../../robometrics/viz/survey.js";
+import { QUESTIONS, surveyed, topicsOf, watchedTopicsOf } from "../../robometrics/viz/survey.js";
 
 const answer = (host, text) => ({ metric: { host }, value: [0, text] });
 
@@ -23,4 +23,9 @@ test("only what rows are sorted and summed up by is asked for", () => {
   for (const key of ["memory", "gpu", "temperature", "attention"]) {
     for (const topic of topicsOf(key, true)) assert.ok(QUESTIONS[topic], topic);
   }
+});
+
+test("of a fleet that is watched only the hottest sensor of a fixed range is asked for", () => {
+  assert.deepEqual([], watchedTopicsOf({ spanMs: 60_000 }));
+  assert.deepEqual(["temperature"], watchedTopicsOf({ fromMs: 0, toMs: 60_000 }));
 });

@@ -123,8 +123,10 @@ const sourceOf = (shown) => ({
       joined: joinedSteps(Math.max(periodOf(shown, metric), INTERVAL_USUAL_MS), shown.stepMs),
     })),
   gaps: () => [],
+  isNow: () => false,
   resolution: () => resolutionText(shown.stepMs, shown.resolution),
-  zoom: (fromMs, toMs) => setStretch([`${Math.max(0, Math.floor(fromMs / 1000))}-${Math.ceil(toMs / 1000)}`]),
+  zoom: stretchTo,
+  move: stretchTo,
   reset: () => setStretch([]),
 });
 
@@ -133,6 +135,12 @@ const shortestMs = (runs) => Math.max(1000, Math.min(...runs.map((run) => lasted
 
 /** @param {string[]} stretch */
 const setStretch = (stretch) => go(withOwn(route.value, "stretch", stretch));
+
+/** Nothing is before the start. @param {number} fromMs @param {number} toMs */
+function stretchTo(fromMs, toMs) {
+  const lateMs = Math.max(0, -fromMs);
+  setStretch([`${Math.floor((fromMs + lateMs) / 1000)}-${Math.ceil((toMs + lateMs) / 1000)}`]);
+}
 
 /** @param {string} text seconds since the start, as in `10-60` */
 function stretchFrom(text) {

@@ -5,6 +5,7 @@ import { html } from "../dom.js";
 import { AGGREGATES, TOPS, kindOf } from "../explore/choice.js";
 import { formatSpan, parseSpan } from "../range.js";
 import { gpus, hosts, processes } from "../state.js";
+import { useContents } from "./instances.js";
 import { Metrics } from "./metrics.js";
 import { Names } from "./names.js";
 
@@ -28,6 +29,7 @@ const TOP_USUAL = 5;
 export function Chooser({ choice, choose }) {
   const kind = kindOf(choice);
   // On a phone charts would begin below the fold: there it opens when asked for.
+  const contents = useContents(choice);
   const [isOpen] = useState(() => choice.metrics.length === 0 || !narrow.matches);
   return html`
     <details class="chooser" open=${isOpen} aria-label="What to show">
@@ -41,7 +43,8 @@ export function Chooser({ choice, choose }) {
           )}
         </div>
       </div>
-      <${Metrics} values=${choice.metrics} kind=${kind} onChange=${(/** @type {string[]} */ metrics) => choose({ metrics })} />
+      <${Metrics} values=${choice.metrics} kind=${kind} contents=${contents}
+        onChange=${(/** @type {string[]} */ metrics) => choose({ metrics })} />
       <${Which} choice=${choice} choose=${choose} kind=${kind} />
       <${Work} choice=${choice} choose=${choose} kind=${kind} />
       <${Compare} choice=${choice} choose=${choose} />

@@ -8,7 +8,7 @@ import { measuresOf, shedOf } from "../fleetlive.js";
 import { UNKNOWN, byHost, chosen, orderFrom, ordered, rowOf, summaryOf } from "../fleetrows.js";
 import { ownOf, withOwn } from "../route.js";
 import { go, gpus, hosts, inSight, processes, route, session, tick } from "../state.js";
-import { topicsOf } from "../survey.js";
+import { topicsOf, watchedTopicsOf } from "../survey.js";
 import { startSurvey, survey, surveyedMs } from "../surveying.js";
 import { HOSTS_MAX } from "../wanted.js";
 import { Empty } from "./empty.js";
@@ -41,8 +41,9 @@ export function Fleet() {
   const [filter = ""] = ownOf(route.value, "filter");
   const states = ownOf(route.value, "state");
   const order = orderFrom(ownOf(route.value, "sort")[0]);
-  const topics = isLarge ? topicsOf(order.key, gpus.value.length > 0) : [];
-  useEffect(() => startSurvey(topics), [topics.join()]);
+  const { range } = route.value;
+  const topics = isLarge ? topicsOf(order.key, gpus.value.length > 0) : watchedTopicsOf(range);
+  useEffect(() => startSurvey(topics), [topics.join(), JSON.stringify(range)]);
   const isPointed = useRef(false);
   const shown = useCalmOrder(chosen(rows, filter, states), order, isPointed);
   return html`

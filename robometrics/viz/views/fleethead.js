@@ -5,6 +5,7 @@ import { orderText } from "../fleetrows.js";
 import { withOwn } from "../route.js";
 import { go, route } from "../state.js";
 import { surveyProblem, surveyedMs } from "../surveying.js";
+import { HOSTS_MAX } from "../wanted.js";
 import { formatClock } from "../units.js";
 import { counted } from "../worries.js";
 import { COLUMNS } from "./fleettable.js";
@@ -44,7 +45,7 @@ export function FleetHead({ summary, count, order, filter, states }) {
           ${summary.attention === 0 ? "none needs attention" : `${summary.attention.toLocaleString("en")} ${summary.attention === 1 ? "needs" : "need"} attention`}
         </button>
       </div>
-      <p class="facts">${summary.words.join(" · ")}${surveyedMs.value !== null && ` at ${formatClock(surveyedMs.value, route.value.isUtc)}`}
+      <p class="facts">${summary.words.join(" · ")}${count > HOSTS_MAX && surveyedMs.value !== null && ` at ${formatClock(surveyedMs.value, route.value.isUtc)}`}
         ${surveyProblem.value && html`<span class="worry">not all hosts were asked: ${surveyProblem.value}</span>`}</p>
       <label class="sort">Sort by
         <select value=${orderText(order)[0] ?? "host"} onChange=${(/** @type {Event} */ event) => choose("sort", event.target && valueOf(event) !== "host" ? [valueOf(event)] : [])}>

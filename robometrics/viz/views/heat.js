@@ -6,8 +6,7 @@ import { html } from "../dom.js";
 import { gridHeight, gridSummary } from "../heat.js";
 import { Heatmap } from "../heatmap.js";
 import { onDraw } from "../loop.js";
-import { DEFAULT_RANGE, between, isLive } from "../range.js";
-import { route, session, setRange, shownBounds } from "../state.js";
+import { route, session, shownBounds } from "../state.js";
 import { paletteVersion } from "../theme.js";
 import { formatClock, formatPercent } from "../units.js";
 import { AHEAD } from "./panel.js";
@@ -58,8 +57,12 @@ function mount(root, props) {
   const [plot, readout, nothing] = ["plot", "readout", "nothing"].map(part);
   let cursor = { timeMs: /** @type {number | null} */ (null), row: /** @type {number | null} */ (null) };
   const map = new Heatmap(plot, {
-    onZoom: (fromMs, toMs) => setRange(between(fromMs, toMs, nowMs())),
-    onReset: () => setRange(isLive(route.value.range) ? route.value.range : DEFAULT_RANGE),
+    onZoom: (fromMs, toMs) => sessionSource.value?.zoom(fromMs, toMs),
+    onMove(fromMs, toMs) {
+      drawn = "";
+      sessionSource.value?.move(fromMs, toMs);
+    },
+    onReset: () => sessionSource.value?.reset(),
     onCursor(timeMs, row) {
       cursor = { timeMs, row };
       write(readout, pointed());

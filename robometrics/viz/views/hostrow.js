@@ -2,7 +2,7 @@
 
 import { nowMs } from "../clock.js";
 import { html } from "../dom.js";
-import { share, shownOf } from "../fleetlive.js";
+import { hottestOf, share, shownOf } from "../fleetlive.js";
 import { goneTo, queryOf } from "../route.js";
 import { hostId } from "../series.js";
 import { go, route } from "../state.js";
@@ -43,7 +43,7 @@ export function HostRow({ row, at, has, heightPx, isOpen, onToggle }) {
   const of = (/** @type {string} */ metric) => shownOf(host, id, metric);
   const [cpu, cores] = [of("cpu_percent"), of("cpu_count")];
   const [used, total] = [of("memory_used_bytes"), of("memory_total_bytes")];
-  const hottest = of("temperature_celsius:*") ?? measures.temperature;
+  const hottest = hottestOf(host) ?? measures.temperature;
   const to = goneTo(route.value, "host", host.host);
   return html`
     <tr role="row" data-host=${host.host} data-state=${host.state} aria-rowindex=${at}

@@ -11,7 +11,7 @@ const ROWS_MAX = 50;
 
 const HEADS = /** @type {[By, string][]} */ ([
   ["label", "Line"],
-  ["now", "Now"],
+  ["now", "Last"],
   ["min", "Min"],
   ["mean", "Mean"],
   ["max", "Max"],
@@ -30,6 +30,7 @@ export class Legend {
   #root;
   #style;
   #body;
+  #newest;
 
   /** @type {number | null} */
   #pointMs = null;
@@ -56,6 +57,7 @@ export class Legend {
     thead.append(head);
     table.append(thead, this.#body);
     root.replaceChildren(table);
+    this.#newest = /** @type {HTMLElement} */ (head.querySelector('[data-by="now"] button'));
   }
 
   /** @param {By} by @param {string} text */
@@ -103,9 +105,11 @@ export class Legend {
    * @param {NamedLine[]} lines
    * @param {number} fromMs
    * @param {number} toMs
+   * @param {boolean} isNow whether the newest values are the present ones
    * @returns {string} the same in words; empty: there is no value
    */
-  update(lines, fromMs, toMs) {
+  update(lines, fromMs, toMs, isNow) {
+    setText(this.#newest, isNow ? "Now" : "Last");
     const read = lines.map((line) => ({ line, ...this.#numbers(line, fromMs, toMs) }));
     read.sort((a, b) => this.#compare(a, b));
     const kept = read.slice(0, ROWS_MAX);
@@ -124,7 +128,6 @@ export class Legend {
         this.#body.insertBefore(row.element, this.#body.children[i] ?? null);
       }
     });
-    this.#root.toggleAttribute("data-single", lines.length === 1);
     const told = kept.filter(({ max }) => max !== null).slice(0, 5);
     return told
       .map(({ line, now, min, max }) => `${line.label} ${this.#style.format(now)}, min ${this.#style.format(min)}, max ${this.#style.format(max)}`)

@@ -3,20 +3,28 @@
 import { useId, useState } from "preact/hooks";
 import { html } from "../dom.js";
 import { foundMetrics } from "../explore/finding.js";
+import { instancesOf, offered } from "../explore/instances.js";
 import { catalogue } from "../state.js";
+import { Instances } from "./instances.js";
 import { Chips } from "./names.js";
 
 /**
- * @param {{values: string[], kind: import("../explore/choice.js").Kind, onChange: (values: string[]) => void}} props
+ * @param {object} props
+ * @param {string[]} props.values
+ * @param {import("../explore/choice.js").Kind} props.kind
+ * @param {import("../explore/instances.js").Contents} props.contents what the series have
+ * @param {(values: string[]) => void} props.onChange
  */
-export function Metrics({ values, kind, onChange }) {
+export function Metrics({ values, kind, contents, onChange }) {
   const id = useId();
   const [text, setText] = useState("");
-  const groups = foundMetrics([...(catalogue.value?.values() ?? [])], kind, text);
+  const known = catalogue.value ?? new Map();
+  const instances = (/** @type {string} */ metric) => instancesOf(known, contents, metric);
+  const groups = foundMetrics([...known.values()], kind, text, (metric) => instances(metric).map(({ name }) => name));
   /** @param {string} name */
   const toggle = (name) =>
     onChange(values.includes(name) ? values.filter((each) => each !== name) : [...values, name]);
-  // One core, disk or thread: `name:instance`, which no list has.
+  // One core, disk or thread: `name:instance`, be it in no list.
   const typed = text.trim();
   const isInstance = /^[a-z][a-z0-9_]*:\S+$/.test(typed);
   const submit = (/** @type {Event} */ event) => {
@@ -45,6 +53,7 @@ export function Metrics({ values, kind, onChange }) {
                     title=${description} data-metric=${name} onClick=${() => toggle(name)}>
                     <span>${name}</span> <small>${unit}</small>
                   </button>
+                  <${Instances} metric=${name} all=${offered(instances(name), values, text)} values=${values} onToggle=${toggle} />
                 `,
               )}
             </section>

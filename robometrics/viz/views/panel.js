@@ -76,7 +76,7 @@ export function Panel(props) {
           source=${() => sourceOf(latest.current)} />
       </header>
       <div class="plot" role="img" aria-label=${`${title} of ${props.subject}`} data-part="plot"></div>
-      <div class="legend" data-part="legend"></div>
+      <div class="legend" data-part="legend" style=${{ "--lines": lines.length }}></div>
       <p class="nothing" data-part="nothing" hidden>No samples in this time</p>
     </section>
   `;
@@ -96,6 +96,10 @@ function mount(root, unit, props) {
   const legend = new Legend(legendRoot, style);
   const chart = new Chart(plot, style, {
     onZoom: (fromMs, toMs) => sourceOf(props())?.zoom(fromMs, toMs),
+    onMove(fromMs, toMs) {
+      drawn = ""; // even if that is no other range
+      sourceOf(props())?.move(fromMs, toMs);
+    },
     onReset: () => sourceOf(props())?.reset(),
     onCursor: (timeMs) => {
       pointedMs = timeMs;
@@ -123,7 +127,7 @@ function mount(root, unit, props) {
     const reachMs = (MARK_REACH_PX * (toMs - fromMs)) / Math.max(1, plot.clientWidth);
     const told = pointedMs === null ? "" : toldAt(pointedMs, reachMs, marks, shown.gaps(lines));
     setText(resolution, told || shown.resolution(lines));
-    return legend.update(shown.lines(props().lines), fromMs, toMs);
+    return legend.update(shown.lines(lines), fromMs, toMs, shown.isNow(lines));
   };
 
   let drawn = "";

@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { html } from "../dom.js";
 import { withOwn } from "../route.js";
 import { go, route } from "../state.js";
+import { holdAt } from "./jump.js";
 
 /** While someone types, nothing is asked of the server. */
 const TYPING_MS = 250;
@@ -15,11 +16,15 @@ const SLACK_PX = 16;
 export function SectionMenu({ sections, find }) {
   const nav = useRef(/** @type {HTMLElement | null} */ (null));
   const timer = useRef(0);
-  const [here, setHere] = useState(sections[0]?.id ?? "");
+  const [inSight, setInSight] = useState(sections[0]?.id ?? "");
+  const [held, setHeld] = useState("");
+  const stopHolding = useRef(() => {});
+  const here = sections.some(({ id }) => id === held) ? held : inSight;
   const ids = sections.map(({ id }) => id).join();
   const [hiddenPx, setHidden] = useState(0);
   useEffect(() => stickBelow(nav.current, setHidden), []);
-  useEffect(() => watchSections(nav.current, hiddenPx + SLACK_PX, setHere), [ids, hiddenPx]);
+  useEffect(() => watchSections(nav.current, hiddenPx + SLACK_PX, setInSight), [ids, hiddenPx]);
+  useEffect(() => () => stopHolding.current(), []);
   useEffect(() => {
     if (nav.current) showLink(nav.current, here);
   }, [here]);
@@ -36,7 +41,12 @@ export function SectionMenu({ sections, find }) {
   /** @param {MouseEvent} event @param {string} id */
   const jump = (event, id) => {
     event.preventDefault();
-    document.getElementById(`section-${id}`)?.scrollIntoView();
+    stopHolding.current();
+    const section = document.getElementById(`section-${id}`);
+    const around = [".bar", ".sectionmenu", ".detail"].flatMap((part) => document.querySelector(part) ?? []);
+    if (!section) return;
+    stopHolding.current = holdAt(section, around, () => setHeld(""));
+    setHeld(id);
     document.getElementById(`heading-${id}`)?.focus({ preventScroll: true });
   };
   return html`

@@ -32,6 +32,7 @@ export function Sheet() {
         <dt><kbd>Enter</kbd></dt><dd>open what is focused</dd>
         <dt>drag</dt><dd>zoom into what is marked, on all charts</dd>
         <dt>double click</dt><dd>back to live</dd>
+        <dt>fingers</dt><dd>one moves a chart along, two zoom, a double tap goes back to live</dd>
       </dl>
       <form method="dialog"><button>Close</button></form>
     </dialog>

@@ -5,8 +5,9 @@ import { describe } from "../catalogue.js";
 import { nowMs } from "../clock.js";
 import { stretchesOf } from "../gaps.js";
 import { formatStep } from "../grid.js";
+import { isNow } from "../latest.js";
 import { paints } from "../palette.js";
-import { DEFAULT_RANGE, between, isLive } from "../range.js";
+import { DEFAULT_RANGE, between, isLive, movedTo } from "../range.js";
 import { route, session, setRange, shownBounds } from "../state.js";
 
 /** A metric read every so often may be this many periods late before its line breaks. */
@@ -33,8 +34,10 @@ const INTERVAL_USUAL_MS = 1_000;
  * @property {() => import("../range.js").FixedRange} bounds what is shown now
  * @property {(specs: LineSpec[]) => import("./legend.js").NamedLine[]} lines
  * @property {(specs: LineSpec[]) => import("../overlay.js").Stretch[]} gaps
+ * @property {(specs: LineSpec[]) => boolean} isNow whether the newest values are the present ones
  * @property {(specs: LineSpec[]) => string} resolution
  * @property {(fromMs: number, toMs: number) => void} zoom
+ * @property {(fromMs: number, toMs: number) => void} move
  * @property {() => void} reset
  */
 
@@ -69,6 +72,7 @@ const sourceOf = (shown) => ({
     if (entries.size !== 1) return [];
     return [...entries].flatMap((entry) => stretchesOf(entry?.gaps ?? []));
   },
+  isNow: (specs) => specs.some(({ id, entry, metric }) => isNow((entry ?? shown.entry(id))?.tracks.get(metric), metric)),
   resolution: (specs) => {
     const made = specs.map(({ id, entry }) => (entry ?? shown.entry(id))?.resolution).find(Boolean);
     const distancesMs = specs.map(({ id, entry, metric }) => (entry ?? shown.entry(id))?.tracks.get(metric)?.intervalMs ?? NaN);
@@ -77,6 +81,7 @@ const sourceOf = (shown) => ({
     return `every sample as taken, ${formatDistance(intervalMs)} apart`;
   },
   zoom: (fromMs, toMs) => setRange(between(fromMs, toMs, nowMs())),
+  move: (fromMs, toMs) => setRange(movedTo(fromMs, toMs, nowMs())),
   reset: () => setRange(isLive(route.value.range) ? route.value.range : DEFAULT_RANGE),
 });
 

@@ -68,7 +68,7 @@ function Picker() {
   };
   return html`
     <details class="picker" ref=${details}>
-      <summary title="Choose a range">${rangeText(range, isUtc)}</summary>
+      <summary title="Choose a range" data-fixed=${isLive(range) ? null : ""}>${rangeText(range, isUtc)}</summary>
       <div class="choices">
         <div class="quick">
           ${QUICK.map(
