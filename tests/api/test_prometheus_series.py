@@ -274,6 +274,19 @@ async def test_a_metric_of_a_newer_worker_is_found(store: Store) -> None:
     assert 1 == len(await listed(store, "quantum_flux_count"))
 
 
+async def test_what_no_window_has_yet_is_found_while_newer_samples_come(
+    store: Store,
+) -> None:
+    """As it is where the rollup consumer is behind: only samples know the metrics."""
+    batches = [
+        host_batch(slot=START + slot, metrics={"load_1m": [slot]}) for slot in range(9)
+    ]
+    await store.batches.insert(batches)
+    await store.fleet.see(batches)
+    [(_, value)] = await at(store, "load_1m", 5)
+    assert 5 == value
+
+
 @pytest.mark.parametrize("step", [1, 10, 60, 3600])
 async def test_each_resolution_tells_the_same_story(store: Store, step: int) -> None:
     await keep(store, *seconds(range(2 * 3600)))

@@ -70,8 +70,9 @@ class StoreSource:
         )
         keys = {key for run in runs for key in run.metrics}
         newest = await self._store.batches.newest(series)
-        if newest is not None and start <= newest.slot < stop:
-            keys.update(newest.metrics)  # it may not be in a window yet
+        # It may not be in a window yet; and while one asks, there may be a newer one.
+        if newest is not None and newest.slot >= start:
+            keys.update(newest.metrics)
         if len(self._keys) >= _SERIES_KEPT:
             self._keys.clear()
         found = frozenset(keys)
