@@ -6,12 +6,15 @@ import base64
 import hashlib
 import re
 from pathlib import Path
+from typing import Any
 
-from litestar import MediaType, Response, Router, get
-from litestar.datastructures import CacheControlHeader
-from litestar.static_files import create_static_files_router
+from litestar import MediaType, Request, Response, get, route
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+from litestar.status_codes import HTTP_304_NOT_MODIFIED
 
 from robometrics import viz
+from robometrics.api.files import Files, Sent
 
 FOLDER = Path(viz.__file__).parent
 _INLINE = re.compile(r"<script type=\"importmap\">(.*?)</script>", re.DOTALL)
@@ -57,16 +60,47 @@ def page_routes() -> list[object]:
         "Cache-Control": "no-cache",
     }
 
+    files = Files(FOLDER)
+
     @get("/", include_in_schema=False, media_type=MediaType.HTML)
     async def index() -> Response[str]:
         if not (FOLDER / "vendor").is_dir():
             return Response(_UNBUILT, status_code=503, media_type=MediaType.TEXT)
         return Response(html, headers=headers, media_type=MediaType.HTML)
 
-    static: Router = create_static_files_router(
-        path="/static",
-        directories=[FOLDER],
+    @route(
+        "/static/{path:path}",
+        http_method=["GET", "HEAD"],
         include_in_schema=False,
-        cache_control=CacheControlHeader(no_cache=True),
+        sync_to_thread=True,  # packing the largest takes a moment
     )
+    def static(request: Request[Any, Any, Any], path: FromPath[str]) -> Response[bytes]:
+        return answer(request, files.find(path))
+
     return [index, static]
+
+
+def answer(request: Request[Any, Any, Any], sent: Sent | None) -> Response[bytes]:
+    """Return *sent*, packed for who can unpack it; nothing if it is there already.
+
+    Raises:
+        NotFoundException: There is no such file.
+    """
+    if sent is None:
+        raise NotFoundException("the page has no such file")
+    headers = {
+        "Cache-Control": "no-cache",
+        "ETag": sent.tag,
+        "Vary": "Accept-Encoding",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if sent.tag in request.headers.get("if-none-match", ""):
+        return Response(b"", headers=headers, status_code=HTTP_304_NOT_MODIFIED)
+    body = sent.plain
+    if sent.packed and "gzip" in request.headers.get("accept-encoding", ""):
+        body = sent.packed
+        headers["Content-Encoding"] = "gzip"
+    if request.method == "HEAD":
+        headers["Content-Length"] = str(len(body))
+        body = b""
+    return Response(body, headers=headers, media_type=sent.media_type)

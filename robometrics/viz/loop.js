@@ -29,6 +29,8 @@ function frame(frameMs) {
   if (document.hidden || frameMs - drawnMs < intervalMs - 8) return;
   drawnMs = frameMs;
   for (const draw of draws) draw();
+  performance.mark("robometrics:draw");
+  performance.clearMarks("robometrics:draw");
 }
 
 requestAnimationFrame(frame);

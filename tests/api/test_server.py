@@ -14,7 +14,8 @@ from servers import MongoServer, NatsServer, free_port
 from waiting import eventually
 
 from robometrics.api.app import _listen, make_app, serve
-from robometrics.api.page import policy
+from robometrics.api.files import uncommented
+from robometrics.api.page import FOLDER, policy
 from robometrics.broker import Link, open_link
 from robometrics.errors import SettingsError
 from robometrics.store import Store, open_store
@@ -126,6 +127,52 @@ async def test_the_page_comes_with_its_policy_and_its_files(served: Served) -> N
         assert 200 == (await served.http.get(f"/{path}")).status_code
     module = await served.http.get("/static/main.js")
     assert module.headers["content-type"].startswith("text/javascript")
+
+
+async def test_a_file_of_the_page_comes_packed_and_only_if_it_differs(
+    served: Served,
+) -> None:
+    path = "/static/session.js"
+    source = (FOLDER / "session.js").read_text("utf-8")
+    packed = await served.http.get(path)
+    plain = await served.http.get(path, headers={"accept-encoding": "identity"})
+
+    assert "gzip" == packed.headers["content-encoding"]
+    assert "content-encoding" not in plain.headers
+    assert packed.text == plain.text == uncommented(source)
+    assert 0.4 * len(source.encode()) > int(packed.headers["content-length"])
+    same = {"if-none-match": packed.headers["etag"]}
+    assert 304 == (await served.http.get(path, headers=same)).status_code
+    other = {"if-none-match": '"another"'}
+    assert 200 == (await served.http.get(path, headers=other)).status_code
+    vendored = (await served.http.get("/static/vendor/uPlot.esm.js")).text
+    assert (FOLDER / "vendor/uPlot.esm.js").read_text("utf-8") == vendored
+
+
+def test_code_without_comments_is_the_same_code_on_the_same_lines() -> None:
+    code = """/**
+ * @param {string} a
+ */
+export const f = (/** @type {string} */ a) => {
+  // a slash in a string is none: see
+  const b = "http://a//b" + `/* ${a} */`; // kept
+  /* of two
+     lines */
+  return a / 2 / b;
+};
+"""
+    bare = """
+
+
+export const f = (a) => {
+
+  const b = "http://a//b" + `/* ${a} */`; // kept
+
+
+  return a / 2 / b;
+};
+"""
+    assert bare == uncommented(code)
 
 
 @pytest.mark.parametrize(
