@@ -15,6 +15,7 @@ from litestar.status_codes import HTTP_304_NOT_MODIFIED
 
 from robometrics import viz
 from robometrics.api.files import Files, Sent
+from robometrics.api.modules import preloading
 
 FOLDER = Path(viz.__file__).parent
 _INLINE = re.compile(r"<script type=\"importmap\">(.*?)</script>", re.DOTALL)
@@ -52,7 +53,8 @@ def policy(html: str) -> str:
 
 def page_routes() -> list[object]:
     """Return the handlers of ``/`` and ``/static``."""
-    html = (FOLDER / "index.html").read_text(encoding="utf-8")
+    source = (FOLDER / "index.html").read_text(encoding="utf-8")
+    html = preloading(source, FOLDER)
     headers = {
         "Content-Security-Policy": policy(html),
         "X-Content-Type-Options": "nosniff",

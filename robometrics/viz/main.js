@@ -8,7 +8,7 @@ import { nowMs } from "./clock.js";
 import { contents } from "./contents.js";
 import { html } from "./dom.js";
 import { listen } from "./keys.js";
-import { onDraw } from "./loop.js";
+import { drawSoon, onDraw } from "./loop.js";
 import { titleOf } from "./route.js";
 import { Session } from "./session.js";
 import { idOf } from "./series.js";
@@ -36,8 +36,7 @@ const socket = new LiveSocket(liveUrl(), {
   onMessage(message) {
     if (message.op === "batches") {
       state.session.value?.accept(message.batches);
-      performance.mark("robometrics:message");
-      performance.clearMarks("robometrics:message");
+      drawSoon();
     }
     if (message.op === "error") state.socketError.value = message.reason;
     if (message.op === "gap" || message.op === "late") {
