@@ -12,16 +12,19 @@ from pathlib import Path
 
 _IMPORT_MAP = re.compile(r"<script type=\"importmap\">(.*?)</script>", re.DOTALL)
 _MAIN = re.compile(r" *<script type=\"module\" src=\"static/([^\"]+)\"></script>")
-_IMPORT = re.compile(r"^(?:import|export|\})(?: [^\"';]*)? ?from ?\"([^\"]+)\"", re.M)
-_BARE_IMPORT = re.compile(r"^import ?\"([^\"]+)\"", re.M)
+_IMPORT = re.compile(
+    r"^(?:import|export|\})(?: [^\"';]*)? ?from ?\"([^\"]+)\"", re.MULTILINE
+)
+_BARE_IMPORT = re.compile(r"^import ?\"([^\"]+)\"", re.MULTILINE)
 
 
-def preloading(html: str, folder: Path) -> str:
+def preloading(html: str, folder: Path, view: str) -> str:
     """Return *html* with a link to each module that its script needs to start.
 
     Args:
         html: A page with an import map and one module script.
         folder: What it calls ``static``.
+        view: The module that the script is going to load at once.
     """
     script, names = _MAIN.search(html), _IMPORT_MAP.search(html)
     if script is None or names is None:
@@ -30,7 +33,9 @@ def preloading(html: str, folder: Path) -> str:
         name: path.removeprefix("./static/")
         for name, path in json.loads(names[1])["imports"].items()
     }
-    found = needed(folder, script[1], known)
+    found = dict.fromkeys(
+        (*needed(folder, script[1], known), *needed(folder, view, known))
+    )
     links = (f'    <link rel="modulepreload" href="static/{path}">' for path in found)
     return html[: script.start()] + "\n".join((*links, html[script.start() :]))
 

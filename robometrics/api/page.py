@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,12 @@ def policy(html: str) -> str:
 def page_routes() -> list[object]:
     """Return the handlers of ``/`` and ``/static``."""
     source = (FOLDER / "index.html").read_text(encoding="utf-8")
-    html = preloading(source, FOLDER)
+    html = {
+        view: preloading(source, FOLDER, f"views/{view}.js")
+        for view in ("fleet", "host", "process", "explore")
+    }
     headers = {
-        "Content-Security-Policy": policy(html),
+        "Content-Security-Policy": policy(source),
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-cache",
@@ -65,10 +69,14 @@ def page_routes() -> list[object]:
     files = Files(FOLDER)
 
     @get("/", include_in_schema=False, media_type=MediaType.HTML)
-    async def index() -> Response[str]:
+    async def index(request: Request[Any, Any, Any]) -> Response[str]:
         if not (FOLDER / "vendor").is_dir():
             return Response(_UNBUILT, status_code=503, media_type=MediaType.TEXT)
-        return Response(html, headers=headers, media_type=MediaType.HTML)
+        return Response(
+            html[view_of(request.query_params)],
+            headers=headers,
+            media_type=MediaType.HTML,
+        )
 
     @route(
         "/static/{path:path}",
@@ -80,6 +88,15 @@ def page_routes() -> list[object]:
         return answer(request, files.find(path))
 
     return [index, static]
+
+
+def view_of(query: Mapping[str, str]) -> str:
+    """Return the view that the page is going to show, as ``route.js`` says it."""
+    if query.get("view") == "explore":
+        return "explore"
+    if not query.get("host"):
+        return "fleet"
+    return "process" if query.get("process") else "host"
 
 
 def answer(request: Request[Any, Any, Any], sent: Sent | None) -> Response[bytes]:

@@ -129,6 +129,29 @@ async def test_the_page_comes_with_its_policy_and_its_files(served: Served) -> N
     assert module.headers["content-type"].startswith("text/javascript")
 
 
+@pytest.mark.parametrize(
+    ("query", "shown", "others"),
+    [
+        ("", {"fleet"}, {"host", "process", "explore"}),
+        ("?host=vm", {"host"}, {"fleet", "process", "explore"}),
+        ("?host=vm&process=planner", {"process"}, {"fleet", "explore"}),
+        ("?view=explore&host=vm", {"explore"}, {"fleet", "host", "process"}),
+    ],
+)
+async def test_the_page_names_the_modules_of_its_view_beforehand(
+    served: Served, query: str, shown: set[str], others: set[str]
+) -> None:
+    page = await served.http.get(f"/{query}")
+    named = re.findall(r'"modulepreload" href="static/([^"]+)"', page.text)
+
+    assert len(set(named)) == len(named)
+    assert {"main.js", "vendor/preact.js", "views/link.js"} <= set(named)
+    assert {f"views/{view}.js" for view in shown} <= set(named)
+    assert not {f"views/{view}.js" for view in others} & set(named)
+    assert ("vendor/uPlot.esm.js" in named) == (shown != {"fleet"})
+    assert not {name for name in named if "vega" in name}
+
+
 async def test_a_file_of_the_page_comes_packed_and_only_if_it_differs(
     served: Served,
 ) -> None:

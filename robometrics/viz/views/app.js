@@ -6,11 +6,8 @@ import { goneTo, titleOf } from "../route.js";
 import { hosts, route } from "../state.js";
 import { nextTheme, theme } from "../theme.js";
 import { Empty } from "./empty.js";
-import { Explore } from "./explore.js";
-import { Fleet } from "./fleet.js";
-import { HostView } from "./host.js";
+import { viewOf } from "./later.js";
 import { Link } from "./link.js";
-import { ProcessView } from "./process.js";
 import { Sheet } from "./sheet.js";
 import { PipelineStatus, Status } from "./status.js";
 import { TimeBar } from "./timebar.js";
@@ -61,11 +58,10 @@ function Where() {
 
 function View() {
   const { view, host, process } = route.value;
+  const Shown = viewOf(view);
   // Before the first answer nothing is known: neither a fleet nor that there is none.
-  if (hosts.value === null) return null;
-  if (view === "process") return html`<${ProcessView} key=${`${host}/${process}`} host=${host} process=${process} />`;
-  if (view === "explore") return html`<${Explore} />`;
-  if (view === "host") return html`<${HostView} key=${host} host=${host} />`;
-  if (hosts.value.length === 0) return html`<${Empty} hasHosts=${false} />`;
-  return html`<${Fleet} />`;
+  if (hosts.value === null || Shown === null) return null;
+  if (view === "fleet" && hosts.value.length === 0) return html`<${Empty} hasHosts=${false} />`;
+  const key = view === "explore" ? view : `${host}/${process}`;
+  return html`<${Shown} key=${key} host=${host} process=${process} />`;
 }
