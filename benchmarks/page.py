@@ -7,15 +7,13 @@ browser: a blank page. What the page holds on to for hours: ``page_soak``.
 from __future__ import annotations
 
 import asyncio
-import gzip
 import time
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import httpx
 from playwright.async_api import Page
 
 from benchmarks import table
@@ -38,11 +36,11 @@ _FRAME_TIMES = """(lasting) => new Promise((resolve) => {
   };
   requestAnimationFrame(step);
 })"""
-_OWN_FILES = """() =>
+_FILES = """() =>
   [...performance.getEntriesByType("navigation"),
    ...performance.getEntriesByType("resource")]
     .filter(({ name }) => !name.includes("/api/"))
-    .map(({ name, transferSize }) => [name, transferSize])"""
+    .map(({ name, encodedBodySize }) => [name, encodedBodySize])"""
 
 
 class Scale(NamedTuple):
@@ -141,9 +139,18 @@ async def first_chart(url: str, name: str, what: str, loads: int) -> list[Row]:
 
 
 async def watch(
-    url: str, name: str, what: str, scale: Scale, blank_percent: float
+    url: str,
+    name: str,
+    what: str,
+    scale: Scale,
+    blank_percent: float,
+    *,
+    is_timed: bool = True,
 ) -> list[Row]:
-    """Measure a view in steady state; rows call it *what*."""
+    """Measure a view in steady state; rows call it *what*.
+
+    *is_timed*: whether those who publish do so in time, so that latency is the page's.
+    """
     async with shown(f"{url}/{VIEWS[name]}") as (page, _):
         rows = await _transferred(what, page)
         await asyncio.sleep(scale.settle_seconds)
@@ -154,19 +161,28 @@ async def watch(
                 [used_percent], "%", "a blank page", [blank_percent],
             )
         )  # fmt: skip
-        return rows + await _smoothness(what, page, scale.seconds)
+        rows += await _smoothness(what, page, scale.seconds)
+        if is_timed:
+            seen = await page.evaluate("seenOfPage")
+            rows += _latencies(what, seen["arrivals"], seen["paints"])
+        return rows
 
 
 async def _transferred(what: str, page: Page) -> list[Row]:
-    """Count the page's own files: as they came, and as gzip could have made them."""
-    files = await page.evaluate(_OWN_FILES)
-    async with httpx.AsyncClient() as client:
-        bodies = [(await client.get(url)).content for url, _ in files]
-    packed = sum(len(gzip.compress(body, 9)) for body in bodies)
-    what = f"{what}: {len(files)} files of its own"
+    """Count the files that came before the first chart, as they were sent."""
+    files = await page.evaluate(_FILES)
+    of_others = [size for name, size in files if "/vendor/" in name]
     return [
-        Row(f"{what}, transferred", [sum(size for _, size in files) / 1_000], "kB"),
-        Row(f"{what}, by gzip", [packed / 1_000], "kB"),
+        Row(
+            f"{what}: {len(files)} files, as sent",
+            [sum(size for _, size in files) / 1_000],
+            "kB",
+        ),
+        Row(
+            f"{what}: {len(of_others)} of these, libraries",
+            [sum(of_others) / 1_000],
+            "kB",
+        ),
     ]
 
 
@@ -175,15 +191,13 @@ async def _smoothness(what: str, page: Page, seconds: float) -> list[Row]:
     await page.evaluate("seenOfPage.isTimed = true")
     times = await page.evaluate(_FRAME_TIMES, 1_000 * seconds)
     await page.evaluate("seenOfPage.isTimed = false")
-    seen: dict[str, Any] = await page.evaluate("seenOfPage")
-    tasks_ms = seen["longTasksMs"]
+    tasks_ms = await page.evaluate("seenOfPage.longTasksMs")
     apart = [after - at for at, after in pairwise(times)]
     return [
         Row(f"{what}: frames", [1_000 * len(apart) / (times[-1] - times[0])], "fps"),
         Row(f"{what}: longest time between two frames", [max(apart)], "ms"),
         Row(f"{what}: tasks of 50 ms or more", [len(tasks_ms) / seconds * 60], "/min"),
         Row(f"{what}: longest of these", [max(tasks_ms, default=0)], "ms"),
-        *_latencies(what, seen["arrivals"], seen["paints"]),
     ]
 
 

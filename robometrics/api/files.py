@@ -35,7 +35,7 @@ class Sent(NamedTuple):
     """One file, ready to be sent."""
 
     read_at_ns: int
-    """Its time of modification when it was read."""
+    """Its time of modification when it was read; 0: it is no file."""
 
     tag: str
     """As in ``ETag``: another one if the content is another."""
@@ -72,13 +72,15 @@ def _read(at: Path, changed_at_ns: int) -> Sent:
     content = at.read_bytes()
     if at.suffix in {".css", ".js"} and _VENDOR not in at.parts:
         content = uncommented(content.decode()).encode()
+    media_type = _TYPES.get(at.suffix) or mimetypes.guess_type(at.name)[0]
+    found = ready(content, media_type or "text/plain", is_text=at.suffix in _TYPES)
+    return found._replace(read_at_ns=changed_at_ns)
+
+
+def ready(content: bytes, media_type: str, *, is_text: bool = True) -> Sent:
+    """Return *content* ready to be sent; only text is worth packing."""
     packed = None
-    if at.suffix in _TYPES and len(content) >= _PACKED_BYTES_MIN:
+    if is_text and len(content) >= _PACKED_BYTES_MIN:
         packed = gzip.compress(content, 9, mtime=0)
-    return Sent(
-        changed_at_ns,
-        f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"',
-        _TYPES.get(at.suffix) or mimetypes.guess_type(at.name)[0] or "text/plain",
-        content,
-        packed,
-    )
+    tag = f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
+    return Sent(0, tag, media_type, content, packed)

@@ -12,9 +12,7 @@ from pathlib import Path
 
 _IMPORT_MAP = re.compile(r"<script type=\"importmap\">(.*?)</script>", re.DOTALL)
 _MAIN = re.compile(r" *<script type=\"module\" src=\"static/([^\"]+)\"></script>")
-_IMPORT = re.compile(
-    r"^(?:import|export|\})(?: [^\"';]*)? ?from ?\"([^\"]+)\"", re.MULTILINE
-)
+_IMPORT = re.compile(r"\b(?:import|export)\b[^\"';()]*\bfrom ?\"([^\"]+)\"")
 _BARE_IMPORT = re.compile(r"^import ?\"([^\"]+)\"", re.MULTILINE)
 
 

@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from litestar import MediaType, Request, Response, get, route
@@ -15,10 +16,11 @@ from litestar.params import FromPath
 from litestar.status_codes import HTTP_304_NOT_MODIFIED
 
 from robometrics import viz
-from robometrics.api.files import Files, Sent
+from robometrics.api.files import Files, Sent, ready
 from robometrics.api.modules import preloading
 
 FOLDER = Path(viz.__file__).parent
+_HTML = "text/html; charset=utf-8"
 _INLINE = re.compile(r"<script type=\"importmap\">(.*?)</script>", re.DOTALL)
 _UNBUILT = (
     "The page's libraries are not installed with it. Install a released wheel, or run "
@@ -55,28 +57,23 @@ def policy(html: str) -> str:
 def page_routes() -> list[object]:
     """Return the handlers of ``/`` and ``/static``."""
     source = (FOLDER / "index.html").read_text(encoding="utf-8")
-    html = {
-        view: preloading(source, FOLDER, f"views/{view}.js")
+    pages = {
+        view: ready(preloading(source, FOLDER, f"views/{view}.js").encode(), _HTML)
         for view in ("fleet", "host", "process", "explore")
     }
     headers = {
         "Content-Security-Policy": policy(source),
-        "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
-        "Cache-Control": "no-cache",
     }
 
     files = Files(FOLDER)
 
     @get("/", include_in_schema=False, media_type=MediaType.HTML)
-    async def index(request: Request[Any, Any, Any]) -> Response[str]:
+    async def index(request: Request[Any, Any, Any]) -> Response[bytes]:
         if not (FOLDER / "vendor").is_dir():
-            return Response(_UNBUILT, status_code=503, media_type=MediaType.TEXT)
-        return Response(
-            html[view_of(request.query_params)],
-            headers=headers,
-            media_type=MediaType.HTML,
-        )
+            unbuilt = _UNBUILT.encode()
+            return Response(unbuilt, status_code=503, media_type=MediaType.TEXT)
+        return answer(request, pages[view_of(request.query_params)], headers)
 
     @route(
         "/static/{path:path}",
@@ -99,7 +96,11 @@ def view_of(query: Mapping[str, str]) -> str:
     return "process" if query.get("process") else "host"
 
 
-def answer(request: Request[Any, Any, Any], sent: Sent | None) -> Response[bytes]:
+def answer(
+    request: Request[Any, Any, Any],
+    sent: Sent | None,
+    more_headers: Mapping[str, str] = MappingProxyType({}),
+) -> Response[bytes]:
     """Return *sent*, packed for who can unpack it; nothing if it is there already.
 
     Raises:
@@ -108,6 +109,7 @@ def answer(request: Request[Any, Any, Any], sent: Sent | None) -> Response[bytes
     if sent is None:
         raise NotFoundException("the page has no such file")
     headers = {
+        **more_headers,
         "Cache-Control": "no-cache",
         "ETag": sent.tag,
         "Vary": "Accept-Encoding",
