@@ -70,7 +70,7 @@ FAST_HZ = 10
 _FAST_HISTORY_SECONDS = 600
 _DAYS = ("process-day", "host-day", "hundred-day")
 _WATCHED = ("fleet", "host", "process")
-FULL = Scale(86_400, _DAYS, _WATCHED, ("hundred",), 5, 10, 20, 600)
+FULL = Scale(86_400, _DAYS, _WATCHED, ("hundred",), 5, 5, 15, 600)
 QUICK = Scale(0, (), ("fleet",), (), 1, 1, 1, 0)
 
 
@@ -80,7 +80,10 @@ async def measure(*, quick: bool) -> list[Row]:
     blank_percent = await cpu_of_blank(scale)
     async with live(scale.history_seconds) as url:
         rows = await look(url, scale, blank_percent)
-        soaks = [soak(url, name, scale.soak_seconds) for name in scale.watched]
+        soaks = [
+            soak(url, name, scale.soak_seconds)
+            for name in (*scale.watched, *scale.fast)
+        ]
         for found in await asyncio.gather(*soaks):
             rows += found
     if scale.fast:
@@ -164,7 +167,7 @@ async def watch(
         rows += await _smoothness(what, page, scale.seconds)
         if is_timed:
             seen = await page.evaluate("seenOfPage")
-            rows += _latencies(what, seen["arrivals"], seen["paints"])
+            rows += latencies(what, seen["arrivals"], seen["paints"])
         return rows
 
 
@@ -201,7 +204,7 @@ async def _smoothness(what: str, page: Page, seconds: float) -> list[Row]:
     ]
 
 
-def _latencies(
+def latencies(
     what: str,
     arrivals: Sequence[tuple[float, int]],
     paints: Sequence[tuple[float, float]],

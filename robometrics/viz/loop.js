@@ -19,6 +19,10 @@ let drawnMs = -Infinity;
 let soonMs = Infinity;
 let hurriedMs = -Infinity;
 
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let timer;
+let isFrameAsked = false;
+
 /**
  * Call *draw* from now on, at most four times a second and not while hidden.
  * @param {() => void} draw
@@ -28,6 +32,7 @@ export function onDraw(draw) {
   draws.add(draw);
   // The next frame draws: a chart that just appeared should not stay empty.
   drawnMs = -Infinity;
+  plan();
   return () => draws.delete(draw);
 }
 
@@ -37,25 +42,39 @@ export function onDraw(draw) {
  */
 export function drawSoon() {
   const nowMs = performance.now();
-  if (soonMs === Infinity && nowMs - hurriedMs >= HURRY_INTERVAL_MS) soonMs = nowMs + GATHER_MS;
+  if (soonMs !== Infinity || nowMs - hurriedMs < HURRY_INTERVAL_MS) return;
+  soonMs = nowMs + GATHER_MS;
+  plan();
 }
 
-/** @param {number} frameMs */
-function frame(frameMs) {
-  requestAnimationFrame(frame);
+function dueMs() {
   const intervalMs = reducedMotion.matches ? DRAW_INTERVAL_REDUCED_MS : DRAW_INTERVAL_MS;
-  const isHurried = soonMs !== Infinity;
   // Half a frame early is nearer than a frame late.
-  const dueMs = drawnMs + (isHurried ? intervalMs / 2 : intervalMs) - 8;
-  if (document.hidden || frameMs < dueMs || (isHurried && frameMs < soonMs)) return;
-  drawnMs = frameMs;
-  if (isHurried) {
-    hurriedMs = frameMs;
-    soonMs = Infinity;
-  }
-  for (const draw of draws) draw();
-  performance.mark("robometrics:draw");
-  performance.clearMarks("robometrics:draw");
+  if (soonMs === Infinity) return drawnMs + intervalMs - 8;
+  return Math.max(soonMs, drawnMs + intervalMs / 2 - 8);
 }
 
-requestAnimationFrame(frame);
+/** Ask for a frame once a draw is due: every frame costs, also one in which nothing is drawn. */
+function plan() {
+  clearTimeout(timer);
+  const restMs = dueMs() - performance.now();
+  if (restMs > 0) timer = setTimeout(plan, restMs);
+  else if (!isFrameAsked) {
+    isFrameAsked = true;
+    requestAnimationFrame(frame);
+  }
+}
+
+function frame() {
+  isFrameAsked = false;
+  const nowMs = performance.now();
+  if (!document.hidden && nowMs >= dueMs()) {
+    drawnMs = nowMs;
+    if (soonMs !== Infinity) hurriedMs = nowMs;
+    soonMs = Infinity;
+    for (const draw of draws) draw();
+    performance.mark("robometrics:draw");
+    performance.clearMarks("robometrics:draw");
+  }
+  plan();
+}

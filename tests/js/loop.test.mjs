@@ -1,38 +1,49 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
-const FRAME_MS = 1000 / 60;
+const FRAME_MS = 16;
 let nowMs = 0;
-let pending = [];
+let frames = [];
+let timers = [];
 
 // What the loop needs of a browser.
 globalThis.matchMedia = () => ({ matches: false });
 globalThis.document = { hidden: false };
-globalThis.requestAnimationFrame = (act) => pending.push(act);
+globalThis.requestAnimationFrame = (act) => frames.push(act);
+globalThis.setTimeout = (act, delayMs) => timers.push({ act, dueMs: nowMs + delayMs }) && timers.at(-1);
+globalThis.clearTimeout = (timer) => (timers = timers.filter((each) => each !== timer));
 mock.method(performance, "now", () => nowMs);
 
 const { drawSoon, onDraw } = await import("../../robometrics/viz/loop.js");
 
-/** Frames pass; batches come at some times. @returns when there were draws */
+let frameCount = 0;
+
+/** Time passes; batches come at some times. @returns when there were draws */
 function passed(lastingMs, comesMs = []) {
-  const [untilMs, drawsMs, due] = [nowMs + lastingMs, [], [...comesMs]];
+  const [untilMs, drawsMs, coming] = [nowMs + lastingMs, [], [...comesMs]];
   const stop = onDraw(() => drawsMs.push(nowMs));
   while (nowMs < untilMs) {
-    const frameMs = nowMs + FRAME_MS;
-    while (due.length > 0 && due[0] < frameMs) {
-      nowMs = due.shift();
+    nowMs += 1;
+    while (coming.length > 0 && coming[0] <= nowMs) {
+      coming.shift();
       drawSoon();
     }
-    nowMs = frameMs;
-    for (const act of pending.splice(0)) act(frameMs);
+    for (const { act, dueMs } of timers.filter((each) => each.dueMs <= nowMs)) {
+      timers = timers.filter((each) => each.dueMs !== dueMs);
+      act();
+    }
+    if (nowMs % FRAME_MS !== 0) continue;
+    frameCount += Number(frames.length > 0);
+    for (const act of frames.splice(0)) act();
   }
   stop();
   return drawsMs;
 }
 
-test("draws come four times a second", () => {
+test("draws come four times a second, and no frame is asked for without one", () => {
   const count = passed(10_000).length;
   assert.ok(Math.abs(count - 40) <= 1, `${count} draws in 10 s`);
+  assert.ok(frameCount <= count + 1, `${frameCount} frames were asked for`);
 });
 
 test("what comes once a second is drawn at once, at no higher rate", () => {
