@@ -24,7 +24,7 @@ from benchmarks.table import Row
 BLANK = "about:blank"
 READY_SECONDS = 30
 SEEN = Path(__file__).with_name("page_seen.js")
-_SETTLED_SHARE = 0.2
+_SETTLED_SHARE = 0.5
 """Of a run, after which memory is looked at: code is compiled and buffers are grown."""
 
 
