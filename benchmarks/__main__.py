@@ -13,6 +13,8 @@ from benchmarks import (
     latency,
     measure,
     page,
+    page_hosts,
+    page_soak,
     persist,
     process,
     publish,
@@ -51,6 +53,8 @@ if __name__ == "__main__":
             export.measure,
             latency.measure,
             page.measure,
+            page_hosts.measure,
+            page_soak.measure,
             terminal.measure,
             soak.measure,
         ]

@@ -1,38 +1,32 @@
 """What the page costs a browser, and how soon it shows what happened.
 
-Ten hosts of ten processes are live at 1 Hz, with a day of history. Of the browser all
-processes count. Beside its CPU: a blank page; its figures are those of a machine
-without a GPU, where everything is drawn by the CPU.
+Ten hosts of ten processes are live, with a day of history. Beside the CPU of the
+browser: a blank page. What the page holds on to for hours: ``page_soak``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gzip
 import time
-from collections.abc import AsyncIterator
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import pairwise
-from pathlib import Path
-from statistics import linear_regression
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import httpx
-import psutil
-from playwright.async_api import Browser, CDPSession, Page
-from playwright.async_api import TimeoutError as TooLateError
+from playwright.async_api import Page
 
-from benchmarks import chromium, table
+from benchmarks import table
+from benchmarks.browsing import BLANK, Held, cpu_percent, shown
 from benchmarks.fleet.running import running
 from benchmarks.table import Row
+from benchmarks.terminal import site
 from benchmarks.views import VIEWS
 
-_SEEN = Path(__file__).with_name("page_seen.js")
-_READY_SECONDS = 30
-_BLANK = "about:blank"
 _LATE_MS = 30_000
 """What is older was late before it came, or is history."""
 
+_READINGS = 30
 _FRAME_TIMES = """(lasting) => new Promise((resolve) => {
   const times = [];
   const step = (time) => {
@@ -42,20 +36,29 @@ _FRAME_TIMES = """(lasting) => new Promise((resolve) => {
   };
   requestAnimationFrame(step);
 })"""
-_OWN_FILES = """() =>
+_FILES = """() =>
   [...performance.getEntriesByType("navigation"),
    ...performance.getEntriesByType("resource")]
     .filter(({ name }) => !name.includes("/api/"))
-    .map(({ name, transferSize }) => [name, transferSize])"""
+    .map(({ name, encodedBodySize }) => [name, encodedBodySize])"""
 
 
 class Scale(NamedTuple):
     """How much is looked at, and for how long."""
 
     history_seconds: int
-    views: tuple[str, ...]
+    opened: Sequence[str]
+    """Views that are only opened, to see how long that takes."""
+
+    watched: Sequence[str]
+    fast: Sequence[str]
+    """Views that are watched in a fleet that samples at ``FAST_HZ``."""
+
     loads: int
     """Of each view, each in a new browser."""
+
+    settle_seconds: float
+    """From the first chart to the first measurement."""
 
     seconds: float
     """Of each measurement."""
@@ -63,157 +66,180 @@ class Scale(NamedTuple):
     soak_seconds: float
 
 
-FULL = Scale(86_400, ("fleet", "host", "process"), 5, 30, 600)
-QUICK = Scale(300, ("fleet",), 1, 3, 5)
+FAST_HZ = 10
+_FAST_HISTORY_SECONDS = 600
+_DAYS = ("process-day", "host-day", "hundred-day")
+_WATCHED = ("fleet", "host", "process")
+FULL = Scale(86_400, _DAYS, _WATCHED, ("hundred",), 5, 5, 15, 600)
+QUICK = Scale(0, (), ("fleet",), (), 1, 1, 1, 0)
 
 
 async def measure(*, quick: bool) -> list[Row]:
-    """Look at each view, alone in its browser."""
+    """Look at each view alone in its browser, then at all of them for long."""
     scale = QUICK if quick else FULL
-    rows = []
-    with running(history_seconds=scale.history_seconds) as fleet:
-        async with _shown(_BLANK) as (page, _):
-            await asyncio.sleep(scale.seconds)  # until it has started, as below
-            blank_percent = await _cpu_percent(page, scale.seconds)
-        for name in scale.views:
-            address = f"{fleet.url}/{VIEWS[name]}"
-            rows += await _first_chart(name, address, scale.loads)
-            async with _shown(address) as (page, session):
-                rows += await _transferred(name, page)
-                await asyncio.sleep(scale.seconds)
-                used_percent = await _cpu_percent(page, scale.seconds)
-                rows.append(
-                    Row(
-                        f"{name}: CPU of the browser (100 is one core)",
-                        [used_percent], "%", "a blank page", [blank_percent],
-                    )
-                )  # fmt: skip
-                rows += await _frames(name, page, scale.seconds)
-                rows += await _latencies(name, page, scale.seconds)
-                rows += await _growth(name, session, scale.soak_seconds)
+    blank_percent = await cpu_of_blank(scale)
+    async with live(scale.history_seconds) as url:
+        rows = await look(url, scale, blank_percent)
+        soaks = [
+            soak(url, name, scale.soak_seconds)
+            for name in (*scale.watched, *scale.fast)
+        ]
+        for found in await asyncio.gather(*soaks):
+            rows += found
+    if scale.fast:
+        async with live(_FAST_HISTORY_SECONDS, hz=FAST_HZ) as url:
+            for name in scale.fast:
+                what = f"{name} at {FAST_HZ} Hz"
+                rows += await watch(url, name, what, scale, blank_percent)
     return rows
 
 
 @asynccontextmanager
-async def _shown(address: str) -> AsyncIterator[tuple[Page, CDPSession]]:
-    """Yield a page that shows *address*, in a browser of its own, once it is ready."""
-    async with chromium.launched() as browser:
-        yield await _open(browser, address)
+async def live(history_seconds: int, hz: int = 1) -> AsyncIterator[str]:
+    """Yield the address of a fleet's page; without a past it is a small fleet."""
+    if history_seconds:
+        with running(history_seconds=history_seconds, hz=hz) as fleet:
+            yield fleet.url
+    else:
+        async with site(hosts=2, processes=3) as url:
+            yield url
 
 
-async def _open(browser: Browser, address: str) -> tuple[Page, CDPSession]:
-    page = await browser.new_page(viewport={"width": 1440, "height": 900})
-    await page.add_init_script(path=_SEEN)
-    session = await page.context.new_cdp_session(page)
-    await session.send("Performance.enable")
-    await page.goto(address)
-    if address != _BLANK:
-        ready = page.locator('html[data-ready="true"]')
-        try:
-            await ready.wait_for(state="attached", timeout=1_000 * _READY_SECONDS)
-        except TooLateError:
-            raise RuntimeError(f"{address} draws no chart") from None
-    return page, session
+async def cpu_of_blank(scale: Scale) -> float:
+    """Return the CPU use of a browser that shows nothing."""
+    async with shown(BLANK) as (page, _):
+        await asyncio.sleep(scale.settle_seconds)
+        return await cpu_percent(page, scale.seconds)
 
 
-async def _first_chart(name: str, address: str, loads: int) -> list[Row]:
+async def look(url: str, scale: Scale, blank_percent: float) -> list[Row]:
+    """Measure all views of the fleet at *url* but for how their memory grows."""
+    rows = []
+    for name in (*scale.opened, *scale.watched):
+        rows += await first_chart(url, name, name, scale.loads)
+    for name in scale.watched:
+        rows += await watch(url, name, name, scale, blank_percent)
+    return rows
+
+
+async def first_chart(url: str, name: str, what: str, loads: int) -> list[Row]:
     """Open the view anew, with nothing in the browser's cache."""
-    found = []
+    seen = []
     for _ in range(loads):
-        async with _shown(address) as (page, _):
-            found.append(await page.evaluate("seenOfPage.readyMs"))
-    return [Row(f"{name}: navigation to the first chart drawn", found, "ms")]
+        async with shown(f"{url}/{VIEWS[name]}") as (page, _):
+            seen.append(await page.evaluate("seenOfPage"))
+    rows = [
+        Row(
+            f"{what}: navigation to the first chart drawn",
+            [each["readyMs"] for each in seen],
+            "ms",
+        )
+    ]
+    if all(each["rowMs"] for each in seen):
+        found = [each["rowMs"] for each in seen]
+        rows.append(Row(f"{what}: navigation to the first row", found, "ms"))
+    return rows
 
 
-async def _transferred(name: str, page: Page) -> list[Row]:
-    """Count the page's own files: as they came, and as gzip could have made them."""
-    files = await page.evaluate(_OWN_FILES)
-    async with httpx.AsyncClient() as client:
-        bodies = [(await client.get(url)).content for url, _ in files]
-    packed = sum(len(gzip.compress(body, 9)) for body in bodies)
-    what = f"{name}: {len(files)} files of its own"
+async def watch(
+    url: str,
+    name: str,
+    what: str,
+    scale: Scale,
+    blank_percent: float,
+    *,
+    is_timed: bool = True,
+) -> list[Row]:
+    """Measure a view in steady state; rows call it *what*.
+
+    *is_timed*: whether those who publish do so in time, so that latency is the page's.
+    """
+    async with shown(f"{url}/{VIEWS[name]}") as (page, _):
+        rows = await _transferred(what, page)
+        await asyncio.sleep(scale.settle_seconds)
+        used_percent = await cpu_percent(page, scale.seconds)
+        rows.append(
+            Row(
+                f"{what}: CPU of the browser (100 is one core)",
+                [used_percent], "%", "a blank page", [blank_percent],
+            )
+        )  # fmt: skip
+        rows += await _smoothness(what, page, scale.seconds)
+        if is_timed:
+            seen = await page.evaluate("seenOfPage")
+            rows += latencies(what, seen["arrivals"], seen["paints"])
+        return rows
+
+
+async def _transferred(what: str, page: Page) -> list[Row]:
+    """Count the files that came before the first chart, as they were sent."""
+    files = await page.evaluate(_FILES)
+    of_others = [size for name, size in files if "/vendor/" in name]
     return [
-        Row(f"{what}, transferred", [sum(size for _, size in files) / 1_000], "kB"),
-        Row(f"{what}, by gzip", [packed / 1_000], "kB"),
+        Row(
+            f"{what}: {len(files)} files, as sent",
+            [sum(size for _, size in files) / 1_000],
+            "kB",
+        ),
+        Row(
+            f"{what}: {len(of_others)} of these, libraries",
+            [sum(of_others) / 1_000],
+            "kB",
+        ),
     ]
 
 
-async def _cpu_percent(page: Page, seconds: float) -> float:
-    """Return the CPU use of all processes of the browser that shows *page*."""
-    began, before = time.monotonic(), _cpu_seconds()
-    await asyncio.sleep(seconds)
-    await page.evaluate("1")  # it is alive: what ended would count as idle
-    return 100 * (_cpu_seconds() - before) / (time.monotonic() - began)
-
-
-def _cpu_seconds() -> float:
-    used = 0.0
-    for process in psutil.Process().children(recursive=True):
-        try:
-            if "chrom" in process.name():
-                used += sum(process.cpu_times()[:2])
-        except psutil.NoSuchProcess:
-            continue
-    return used
-
-
-async def _frames(name: str, page: Page, seconds: float) -> list[Row]:
-    """Ask for every frame; those apart by more than 100 ms are seen as a stutter."""
-    before = len(await page.evaluate("seenOfPage.longTasksMs"))
+async def _smoothness(what: str, page: Page, seconds: float) -> list[Row]:
+    """Ask for every frame, and note when batches came and when they were seen."""
+    await page.evaluate("seenOfPage.isTimed = true")
     times = await page.evaluate(_FRAME_TIMES, 1_000 * seconds)
-    tasks_ms = (await page.evaluate("seenOfPage.longTasksMs"))[before:]
+    await page.evaluate("seenOfPage.isTimed = false")
+    tasks_ms = await page.evaluate("seenOfPage.longTasksMs")
     apart = [after - at for at, after in pairwise(times)]
     return [
-        Row(f"{name}: frames", [1_000 * len(apart) / (times[-1] - times[0])], "fps"),
-        Row(f"{name}: longest time between two frames", [max(apart)], "ms"),
-        Row(f"{name}: tasks of 50 ms or more", [len(tasks_ms) / seconds * 60], "/min"),
-        Row(f"{name}: longest of these", [max(tasks_ms, default=0)], "ms"),
+        Row(f"{what}: frames", [1_000 * len(apart) / (times[-1] - times[0])], "fps"),
+        Row(f"{what}: longest time between two frames", [max(apart)], "ms"),
+        Row(f"{what}: tasks of 50 ms or more", [len(tasks_ms) / seconds * 60], "/min"),
+        Row(f"{what}: longest of these", [max(tasks_ms, default=0)], "ms"),
     ]
 
 
-async def _latencies(name: str, page: Page, seconds: float) -> list[Row]:
-    """Count from the end of a slot, when workers flush, as ``latency`` does."""
-    await page.evaluate("seenOfPage.isTimed = true")
-    await asyncio.sleep(seconds)
-    seen: dict[str, Any] = await page.evaluate("seenOfPage")
-    await page.evaluate("seenOfPage.isTimed = false")
-    arrived = [age for age in seen["arrivedAgesMs"] if age < _LATE_MS]
-    painted: dict[float, float] = {}
-    for painted_ms, sample_ms in seen["drawn"]:
-        slot_end_ms = (sample_ms // 1_000 + 1) * 1_000
-        painted.setdefault(slot_end_ms, painted_ms - slot_end_ms)
-    drawn = [age for age in painted.values() if age < _LATE_MS]
+def latencies(
+    what: str,
+    arrivals: Sequence[tuple[float, int]],
+    paints: Sequence[tuple[float, float]],
+) -> list[Row]:
+    """Count from the end of a batch's slot, when workers flush, as ``latency`` does."""
+    drawn_at = [at for at, _ in paints]
+    handled, painted = [], []
+    for at, slot in arrivals:
+        flushed_at = 1_000 * (slot + 1)
+        if at - flushed_at > _LATE_MS:
+            continue
+        handled.append(at - flushed_at)
+        number = bisect_left(drawn_at, at)
+        if number < len(paints):
+            painted.append(paints[number][1] - flushed_at)
     return [
-        Row(f"{name}: {what}, p{percent}", [table.percentile(ages, percent)], "ms")
-        for what, ages in (
-            ("flush to websocket handler", arrived),
-            ("flush to pixel", drawn),
+        Row(f"{what}: {way}, p{percent}", [table.percentile(ages, percent)], "ms")
+        for way, ages in (
+            ("flush to websocket handler", handled),
+            ("flush to pixel", painted),
         )
         if ages
         for percent in (50, 99)
     ]
 
 
-async def _growth(name: str, session: CDPSession, seconds: float) -> list[Row]:
-    """Watch what is left after collecting garbage, through *seconds*."""
-    began = time.monotonic()
-    at: list[float] = []
-    heap_kib: list[float] = []
-    nodes: list[float] = []
-    while (passed := time.monotonic() - began) < seconds or len(at) < 3:
-        await session.send("HeapProfiler.collectGarbage")
-        found = await session.send("Performance.getMetrics")
-        metrics = {each["name"]: each["value"] for each in found["metrics"]}
-        at.append(passed / 60)
-        heap_kib.append(metrics["JSHeapUsedSize"] / 1_024)
-        nodes.append(metrics["Nodes"])
-        await asyncio.sleep(seconds / 30)
-    return [
-        Row(f"{name}: heap", heap_kib, "KiB"),
-        Row(f"{name}: heap grows by", [linear_regression(at, heap_kib)[0]], "KiB/min"),
-        Row(f"{name}: DOM nodes", nodes, "nodes"),
-        Row(f"{name}: DOM nodes, most less least", [max(nodes) - min(nodes)], "nodes"),
-    ]
+async def soak(url: str, name: str, seconds: float) -> list[Row]:
+    """Watch what the page holds on to; several do so at the same time."""
+    async with shown(f"{url}/{VIEWS[name]}") as (_, session):
+        held = Held(session)
+        began = time.monotonic()
+        for number in range(_READINGS):
+            await asyncio.sleep(began + number / _READINGS * seconds - time.monotonic())
+            await held.read((time.monotonic() - began) / 60)
+        return held.rows(f"{name}, {seconds / 60:.0f} min", "min")
 
 
 if __name__ == "__main__":

@@ -99,13 +99,13 @@ class Site:
     def __init__(self, hosts: int, processes: int, gpus: int) -> None:
         self._draw = random.Random(1)  # noqa: S311  no secret
         self._counters: dict[tuple[str, str], dict[str, int]] = {}
-        self._hosts = [f"robot-{number}" for number in range(hosts)]
+        self.hosts = [f"robot-{number}" for number in range(hosts)]
         self._processes = [f"node_{number}" for number in range(processes)]
         self._gpus = gpus
 
     def started(self) -> Iterator[Event]:
         """Yield what says that all processes were registered."""
-        for host in self._hosts:
+        for host in self.hosts:
             for number, name in enumerate(self._processes):
                 yield Event(
                     id=f"{host}-{number}",
@@ -123,18 +123,8 @@ class Site:
     def batches(self, slot: int) -> Iterator[AnyBatch]:
         """Yield what all of them send of one second."""
         draw = self._draw
-        for host in self._hosts:
-            yield HostBatch(
-                **self._shared(host, "", slot, _BOOT, {"cpu_time_ns": _CORES * 10**9}),
-                metrics=self._columns(host, "")
-                | {f"cpu_time_ns:{core}": [slot * 10**8] for core in range(_CORES)}
-                | {
-                    "cpu_count": [_CORES],
-                    "memory_used_bytes": [draw.randrange(8 << 30, 12 << 30)],
-                    "memory_total_bytes": [32 << 30],
-                    "temperature_celsius:coretemp": [draw.uniform(50, 70)],
-                },
-            )
+        for host in self.hosts:
+            yield self.host_batch(host, slot)
             for index in range(self._gpus):
                 yield GpuBatch(
                     **self._shared(host, str(index), slot, _BOOT, {}),
@@ -170,6 +160,20 @@ class Site:
                     },
                 )
 
+    def host_batch(self, host: str, slot: int) -> HostBatch:
+        """Return what *host* sends of itself."""
+        return HostBatch(
+            **self._shared(host, "", slot, _BOOT, {"cpu_time_ns": _CORES * 10**9}),
+            metrics=self._columns(host, "")
+            | {f"cpu_time_ns:{core}": [slot * 10**8] for core in range(_CORES)}
+            | {
+                "cpu_count": [_CORES],
+                "memory_used_bytes": [self._draw.randrange(8 << 30, 12 << 30)],
+                "memory_total_bytes": [32 << 30],
+                "temperature_celsius:coretemp": [self._draw.uniform(50, 70)],
+            },
+        )
+
     def _shared(
         self, host: str, name: str, slot: int, run: str, steps: dict[str, int]
     ) -> dict[str, object]:
@@ -198,6 +202,13 @@ class Site:
 @contextlib.asynccontextmanager
 async def site(hosts: int, processes: int, gpus: int = 0) -> AsyncIterator[str]:
     """Run the product with a made-up fleet; yield the API's URL."""
+    async with shown_by_api(Site(hosts, processes, gpus)) as url:
+        yield url
+
+
+@contextlib.asynccontextmanager
+async def shown_by_api(made_up: Site) -> AsyncIterator[str]:
+    """Run the product with *made_up*; yield the API's URL."""
     with (
         servers.folder() as at,
         servers.nats_server(at) as nats_url,
@@ -211,9 +222,7 @@ async def site(hosts: int, processes: int, gpus: int = 0) -> AsyncIterator[str]:
                     servers.wait_until, lambda: servers.listens(port), api
                 )
                 async with AckedPublisher.open(link, max_in_flight=1_024) as publisher:
-                    publishing = asyncio.create_task(
-                        _publish(publisher, Site(hosts, processes, gpus))
-                    )
+                    publishing = asyncio.create_task(_publish(publisher, made_up))
                     try:
                         yield f"http://127.0.0.1:{port}"
                     finally:

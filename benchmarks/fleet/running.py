@@ -39,6 +39,7 @@ class Fleet:
         self.nats_url = nats_url
         self.mongo_url = mongo_url
         self._at = at
+        self._client = httpx.Client(base_url=self.url, timeout=60)
         self._serving = contextlib.ExitStack()
         self._options = [
             f"--nats-url={nats_url}",
@@ -56,9 +57,14 @@ class Fleet:
     def stop_server(self) -> None:
         self._serving.close()
 
+    def close(self) -> None:
+        """Stop the server for good."""
+        self.stop_server()
+        self._client.close()
+
     def get(self, path: str) -> Any:
         """Return what the API answers."""
-        found = httpx.get(f"{self.url}/api/v1/{path}", timeout=60)
+        found = self._client.get(f"/api/v1/{path}")
         return msgspec.json.decode(found.raise_for_status().content)
 
     def states(self) -> Counter[str]:
@@ -67,7 +73,7 @@ class Fleet:
 
     def _answers(self, path: str) -> bool:
         with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"{self.url}/api/v1/{path}").is_success
+            return self._client.get(f"/api/v1/{path}").is_success
         return False
 
 
@@ -90,7 +96,7 @@ def running(*, history_seconds: int, hz: int = 1, port: int = 0) -> Iterator[Fle
     ):
         fleet = Fleet(at, nats_url, mongo_url, port or servers.free_port())
         with contextlib.ExitStack() as stack:
-            stack.callback(fleet.stop_server)
+            stack.callback(fleet.close)
             fleet.start_server()
             now = int(time.time()) // 60 * 60
             parts = min(os.cpu_count() or 1, len(MACHINES))

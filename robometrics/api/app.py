@@ -94,7 +94,7 @@ def make_app(
             pipeline,
             exposition,
             prometheus_router(store),
-            *page_routes(),
+            *page_routes(),  # type: ignore[list-item]
         ],
         dependencies={
             name: Provide(_constant(value), sync_to_thread=False)

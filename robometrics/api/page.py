@@ -5,23 +5,23 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-import anyio
-from litestar import MediaType, Request, Response, get
+from litestar import MediaType, Request, Response, get, route
 from litestar.exceptions import NotFoundException
-from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
+from litestar.status_codes import HTTP_304_NOT_MODIFIED
 
 from robometrics import viz
-from robometrics.api.files import Files
+from robometrics.api.files import Files, Sent, ready
+from robometrics.api.modules import preloading
 
 FOLDER = Path(viz.__file__).parent
+_HTML = "text/html; charset=utf-8"
 _INLINE = re.compile(r"<script type=\"importmap\">(.*?)</script>", re.DOTALL)
-_A_LIBRARY = "vendor/preact.js"
-_FOR_EVER = "public, max-age=31536000, immutable"
-_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 _UNBUILT = (
     "The page's libraries are not installed with it. Install a released wheel, or run "
     "'pip install -e .' in the source tree, which fetches them."
@@ -54,44 +54,74 @@ def policy(html: str) -> str:
     )
 
 
-def page_routes() -> list[BaseRouteHandler]:
-    """Return the handlers of ``/`` and of what it is made of.
+def page_routes() -> list[object]:
+    """Return the handlers of ``/`` and ``/static``."""
+    source = (FOLDER / "index.html").read_text(encoding="utf-8")
+    pages = {
+        view: ready(preloading(source, FOLDER, f"views/{view}.js").encode(), _HTML)
+        for view in ("fleet", "host", "process", "explore")
+    }
+    headers = {
+        "Content-Security-Policy": policy(source),
+        "Referrer-Policy": "no-referrer",
+    }
 
-    A browser keeps a file for as long as its version is the one that ``/`` names, and
-    asks for nothing twice.
-    """
     files = Files(FOLDER)
 
     @get("/", include_in_schema=False, media_type=MediaType.HTML)
-    async def index() -> Response[str]:
-        version = await anyio.to_thread.run_sync(files.refresh)
-        page, library = files.find("index.html"), files.find(_A_LIBRARY)
-        if page is None or library is None:
-            return Response(_UNBUILT, status_code=503, media_type=MediaType.TEXT)
-        html = page.plain.decode().replace("static/", f"static/{version}/")
-        headers = _HEADERS | {
-            "Content-Security-Policy": policy(html),
-            "Cache-Control": "no-cache",
-        }
-        return Response(html, headers=headers, media_type=MediaType.HTML)
+    async def index(request: Request[Any, Any, Any]) -> Response[bytes]:
+        if not (FOLDER / "vendor").is_dir():
+            unbuilt = _UNBUILT.encode()
+            return Response(unbuilt, status_code=503, media_type=MediaType.TEXT)
+        return answer(request, pages[view_of(request.query_params)], headers)
 
-    @get("/static/{version:str}/{path:path}", include_in_schema=False)
-    async def static(
-        version: FromPath[str], path: FromPath[str], request: Request[Any, Any, Any]
-    ) -> Response[bytes]:
-        sent = await anyio.to_thread.run_sync(files.find, path.removeprefix("/"))
-        if sent is None:
-            raise NotFoundException(f"the page has no file {path}")
-        is_packed = "gzip" in request.headers.get("accept-encoding", "")
-        # Of two servers, one may be newer: what it serves under the name of the
-        # other's version is not kept.
-        headers = _HEADERS | {
-            "Cache-Control": _FOR_EVER if version == files.version else "no-cache",
-            "Vary": "Accept-Encoding",
-        }
-        if is_packed and sent.packed is not sent.plain:
-            headers["Content-Encoding"] = "gzip"
-        body = sent.packed if is_packed else sent.plain
-        return Response(body, headers=headers, media_type=sent.media_type)
+    @route(
+        "/static/{path:path}",
+        http_method=["GET", "HEAD"],
+        include_in_schema=False,
+        sync_to_thread=True,  # packing the largest takes a moment
+    )
+    def static(request: Request[Any, Any, Any], path: FromPath[str]) -> Response[bytes]:
+        return answer(request, files.find(path))
 
     return [index, static]
+
+
+def view_of(query: Mapping[str, str]) -> str:
+    """Return the view that the page is going to show, as ``route.js`` says it."""
+    if query.get("view") == "explore":
+        return "explore"
+    if not query.get("host"):
+        return "fleet"
+    return "process" if query.get("process") else "host"
+
+
+def answer(
+    request: Request[Any, Any, Any],
+    sent: Sent | None,
+    more_headers: Mapping[str, str] = MappingProxyType({}),
+) -> Response[bytes]:
+    """Return *sent*, packed for who can unpack it; nothing if it is there already.
+
+    Raises:
+        NotFoundException: There is no such file.
+    """
+    if sent is None:
+        raise NotFoundException("the page has no such file")
+    headers = {
+        **more_headers,
+        "Cache-Control": "no-cache",
+        "ETag": sent.tag,
+        "Vary": "Accept-Encoding",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if sent.tag in request.headers.get("if-none-match", ""):
+        return Response(b"", headers=headers, status_code=HTTP_304_NOT_MODIFIED)
+    body = sent.plain
+    if sent.packed and "gzip" in request.headers.get("accept-encoding", ""):
+        body = sent.packed
+        headers["Content-Encoding"] = "gzip"
+    if request.method == "HEAD":
+        headers["Content-Length"] = str(len(body))
+        body = b""
+    return Response(body, headers=headers, media_type=sent.media_type)

@@ -6,6 +6,9 @@ import { Track } from "./track.js";
 /** A batch this much older than the newest of its run comes by another way. */
 const LATE_SLOTS = 120;
 
+/** Runs whose batches are known by name: of a program that is started over and over, the last. */
+const RUNS_MAX = 8;
+
 const MS_PER_SECOND = 1000;
 
 /** @typedef {import("./derive.js").Batch} Batch */
@@ -29,7 +32,7 @@ export class Entry {
   /** End of the newest second received live. */
   liveToMs = -Infinity;
 
-  /** By run and generation. @type {Map<string, {newest: number, slots: Set<number>}>} */
+  /** By run and generation; whose batch came last is last. @type {Map<string, {newest: number, slots: Set<number>}>} */
   #runs = new Map();
 
   /**
@@ -89,7 +92,9 @@ export class Entry {
     const name = `${run}/${generation}`;
     const seen = this.#runs.get(name) ?? { newest: slot, slots: new Set() };
     if (seen.slots.has(slot) || slot < seen.newest - LATE_SLOTS) return false;
+    this.#runs.delete(name);
     this.#runs.set(name, seen);
+    if (this.#runs.size > RUNS_MAX) this.#runs.delete(this.#runs.keys().next().value ?? name);
     seen.slots.add(slot);
     if (slot > seen.newest) {
       seen.newest = slot;

@@ -8,7 +8,7 @@ import { nowMs } from "./clock.js";
 import { contents } from "./contents.js";
 import { html } from "./dom.js";
 import { listen } from "./keys.js";
-import { onDraw } from "./loop.js";
+import { drawSoon, onDraw } from "./loop.js";
 import { titleOf } from "./route.js";
 import { Session } from "./session.js";
 import { idOf } from "./series.js";
@@ -16,12 +16,16 @@ import { LiveSocket } from "./socket.js";
 import * as state from "./state.js";
 import { subject } from "./subject.js";
 import { App } from "./views/app.js";
+import { loadAll } from "./views/later.js";
 import { asksOf } from "./wanted.js";
 
 const FLEET_INTERVAL_MS = 3_000;
 const PIPELINE_INTERVAL_MS = 5_000;
 const CATALOGUE_RETRY_MS = 2_000;
 const TICK_INTERVAL_MS = 1_000;
+
+/** Until then the browser is busy with the first view. */
+const OTHERS_AFTER_MS = 3_000;
 const RESTS = 9;
 const REST_MAX_MS = 30_000;
 
@@ -36,8 +40,7 @@ const socket = new LiveSocket(liveUrl(), {
   onMessage(message) {
     if (message.op === "batches") {
       state.session.value?.accept(message.batches);
-      performance.mark("robometrics:message");
-      performance.clearMarks("robometrics:message");
+      drawSoon();
     }
     if (message.op === "error") state.socketError.value = message.reason;
     if (message.op === "gap" || message.op === "late") {
@@ -131,6 +134,7 @@ onDraw(() => {
   state.dataUpToMs.value = state.session.value?.lastMs ?? -Infinity;
 });
 
+addEventListener("load", () => setTimeout(loadAll, OTHERS_AFTER_MS));
 addEventListener("online", () => socket.wake());
 addEventListener("popstate", () => state.readAddress());
 document.addEventListener("visibilitychange", () => {

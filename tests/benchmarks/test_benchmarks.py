@@ -35,6 +35,7 @@ ROOT = Path(__file__).parents[2]
         "export",
         "latency",
         "page",
+        "page_soak",
     ],
 )
 def test_a_benchmark_runs_and_prints_its_table(name: str) -> None:

@@ -12,7 +12,7 @@ const loadsForeignImage = () =>
     const image = new Image();
     image.onload = () => resolve(true);
     image.onerror = () => resolve(false);
-    image.src = `${FOREIGN}/static/any/icon.svg`;
+    image.src = `${FOREIGN}/static/icon.svg`;
   });
 
 const attempts = {

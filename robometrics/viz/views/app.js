@@ -6,13 +6,11 @@ import { goneTo, titleOf } from "../route.js";
 import { hosts, route } from "../state.js";
 import { nextTheme, theme } from "../theme.js";
 import { Empty } from "./empty.js";
+import { viewOf } from "./later.js";
 import { Link } from "./link.js";
-import { viewOf } from "./loading.js";
 import { Sheet } from "./sheet.js";
 import { PipelineStatus, Status } from "./status.js";
 import { TimeBar } from "./timebar.js";
-
-const ICON = new URL("../icon.svg", import.meta.url).href;
 
 export function App() {
   const { isKiosk } = route.value;
@@ -48,7 +46,7 @@ function Where() {
   return html`
     <nav class="where" aria-label="Where this is">
       <${Link} to=${goneTo(route.value, "fleet")} class="brand">
-        <img src=${ICON} alt="" width="22" height="22" />
+        <img src="static/icon.svg" alt="" width="22" height="22" />
         <span>RoboMetrics</span>
       <//>
       ${host !== null && html`<${Link} to=${goneTo(route.value, "host", host)}>${host}<//>`}
@@ -60,9 +58,10 @@ function Where() {
 
 function View() {
   const { view, host, process } = route.value;
+  const Shown = viewOf(view);
   // Before the first answer nothing is known: neither a fleet nor that there is none.
-  if (hosts.value === null) return null;
+  if (hosts.value === null || Shown === null) return null;
   if (view === "fleet" && hosts.value.length === 0) return html`<${Empty} hasHosts=${false} />`;
-  const shown = viewOf(view);
-  return shown && html`<${shown} key=${`${view}/${host}/${process}`} host=${host} process=${process} />`;
+  const key = view === "explore" ? view : `${host}/${process}`;
+  return html`<${Shown} key=${key} host=${host} process=${process} />`;
 }

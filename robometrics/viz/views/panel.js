@@ -158,8 +158,6 @@ function mount(root, unit, props) {
       root.dataset.lastTimeMs = String(newestMs);
       root.dataset.lastValue = String(lines[0].track?.last?.value ?? "");
       document.documentElement.dataset.ready = "true";
-      performance.mark("robometrics:draw", { detail: { timeMs: newestMs } });
-      performance.clearMarks("robometrics:draw");
     }
   });
 
