@@ -1,7 +1,8 @@
 """Make pictures of each view of the page: light, dark, and as wide as a phone.
 
 ``make screenshots ARGS="FOLDER"``; names of views behind it make only those. With
-``--url`` they are of a fleet that runs already (``python -m benchmarks.fleet``).
+``--url`` they are of a fleet that runs already (``python -m benchmarks.fleet``). README
+has ``ARGS="docs/pictures fleet host process --window --look dark"``.
 """
 
 from __future__ import annotations
@@ -44,16 +45,21 @@ LOOKS = {
 }
 
 
-async def photograph(url: str, folder: Path, names: list[str]) -> None:
-    """Write a picture of each view in each look; of the whole page, not the window."""
+async def photograph(
+    url: str, folder: Path, names: list[str], looks: list[str], *, is_whole: bool
+) -> None:
+    """Write a picture of each view in each look; of the whole page, or of a window."""
     folder.mkdir(parents=True, exist_ok=True)
     async with chromium.launched() as browser:
         for name in names:
-            for look in LOOKS:
-                await _photograph(browser, url, folder / f"{name}-{look}.png")
+            for look in looks:
+                path = folder / f"{name}-{look}.png"
+                await _photograph(browser, url, path, is_whole=is_whole)
 
 
-async def _photograph(browser: Browser, url: str, path: Path) -> None:
+async def _photograph(
+    browser: Browser, url: str, path: Path, *, is_whole: bool
+) -> None:
     name, _, look = path.stem.rpartition("-")
     scheme, viewport, scale, is_phone = LOOKS[look]
     page = await browser.new_page(
@@ -71,7 +77,7 @@ async def _photograph(browser: Browser, url: str, path: Path) -> None:
         except TooLateError:
             print(f"{path.name}: no chart within {_READY_SECONDS} s")
         await asyncio.sleep(_LIVE_SECONDS)
-        await page.screenshot(path=path, full_page=True)
+        await page.screenshot(path=path, full_page=is_whole)
         print(path, flush=True)
     finally:
         await page.close()
@@ -83,6 +89,8 @@ def main() -> None:
     parser.add_argument("views", nargs="*", metavar="VIEW", help=", ".join(VIEWS))
     parser.add_argument("--history", default="24h", help="of the fleet, as in 24h")
     parser.add_argument("--url", help="of a fleet that runs already")
+    parser.add_argument("--look", choices=LOOKS, action="append", help="only this one")
+    parser.add_argument("--window", action="store_true", help="not the whole page")
     options = parser.parse_args()
     if unknown := set(options.views) - set(VIEWS):
         parser.error(f"no view {', '.join(unknown)}; there are {', '.join(VIEWS)}")
@@ -91,7 +99,10 @@ def main() -> None:
         if url is None:
             seconds = parse_duration("--history", options.history) // NS_PER_SECOND
             url = stack.enter_context(running(history_seconds=seconds)).url
-        asyncio.run(photograph(url, options.folder, options.views or list(VIEWS)))
+        names, looks = options.views or list(VIEWS), options.look or list(LOOKS)
+        asyncio.run(
+            photograph(url, options.folder, names, looks, is_whole=not options.window)
+        )
 
 
 if __name__ == "__main__":
