@@ -103,6 +103,13 @@ class WorkerSettings(Common, frozen=True, kw_only=True):
             'exe = "planner", name = "nav"; see robometrics discover'
         ),
     ] = ()
+    containers_dir: Annotated[
+        str, _about("folder in which Kubernetes links the logs of its containers")
+    ] = "/var/log/containers"
+    pod_labels: Annotated[
+        tuple[str, ...],
+        _about("labels of pods that become tags, as patterns such as app* (in a pod)"),
+    ] = ()
     max_in_flight: Annotated[
         int, _about("messages published and not yet acknowledged", ge=1, le=4_096)
     ] = 256
@@ -127,6 +134,13 @@ class ServerSettings(Common, frozen=True, kw_only=True):
     ] = ("api", "persist", "rollup", "housekeeping")
     bind: Annotated[str, _about("address the API listens on")] = "127.0.0.1"
     port: Annotated[int, _about("port the API listens on", ge=0, le=65_535)] = 8420
+    health_address: Annotated[
+        str,
+        _about(
+            "where a server without role api tells how it is, as 0.0.0.0:8421",
+            pattern=r"^(\S+:\d{1,5})?\Z",
+        ),
+    ] = ""
     stream_max_bytes: Annotated[
         int, _about("size of the JetStream stream", ge=1 << 20)
     ] = 2 << 30

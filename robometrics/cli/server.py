@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import anyio
 
@@ -66,6 +67,7 @@ async def server(settings: ServerSettings, stop: anyio.Event) -> None:
 
             app = make_app(link, store, consumers, keeper, settings.policy)
             tg.start_soon(serve, app, settings.bind, settings.port, stop)
+        tg.start_soon(_tell_health, settings, (link, store, consumers, keeper), stop)
         await _prepare(settings, link, store, stop)
         for consumer in consumers:
             tg.start_soon(consumer.run, stop)
@@ -78,6 +80,19 @@ async def server(settings: ServerSettings, stop: anyio.Event) -> None:
                     return
             # A broker that came back may have come back empty.
             await _prepare(settings, link, store, stop)
+
+
+async def _tell_health(
+    settings: ServerSettings, parts: tuple[Any, ...], stop: anyio.Event
+) -> None:
+    """Where there is no API that does, tell how *parts* are, if that is wanted."""
+    if "api" in settings.roles or not settings.health_address:
+        return
+    from robometrics.api.app import serve  # noqa: PLC0415
+    from robometrics.api.health_app import make_health_app  # noqa: PLC0415
+
+    host, _, port = settings.health_address.rpartition(":")
+    await serve(make_health_app(*parts), host.strip("[]"), int(port), stop)
 
 
 async def _prepare(

@@ -42,9 +42,12 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "backlog_share": ("0.5", 0.5),
     "max_processes": ("7", 7),
     "max_in_flight": ("8", 8),
+    "containers_dir": ("/c", "/c"),
+    "pod_labels": ("app,team*", ("app", "team*")),
     "roles": ("api,rollup", ("api", "rollup")),
     "bind": ("0.0.0.0", "0.0.0.0"),  # noqa: S104  a value, nothing listens
     "port": ("9000", 9000),
+    "health_address": ("[::1]:8421", "[::1]:8421"),
     "stream_max_bytes": ("4194304", 4_194_304),
     "replicas": ("3", 3),
     "fetch_batches": ("9", 9),
