@@ -92,6 +92,11 @@ def settings_of(name: str, **environ: str) -> Any:
     return load(cls, flags, ours_in(service["environment"]))
 
 
+def proxy(**environ: str) -> dict[str, Any]:
+    """Return what profile ``tls`` adds."""
+    return dict(interpolated(compose()["services"]["proxy"], PASSWORDS | environ))
+
+
 def listens(address: str) -> int:
     return int(address.rpartition(":")[2])
 
@@ -263,7 +268,7 @@ def test_four_services_are_one_image() -> None:
 
 def test_all_files_that_are_referred_to_exist() -> None:
     seen = []
-    for service in services().values():
+    for service in [*services().values(), proxy()]:
         for mount in service.get("volumes", ()):
             source = mount.split(":")[0]
             if source.startswith("."):
@@ -296,3 +301,23 @@ def test_the_broker_accepts_its_file_with_its_environment() -> None:
     assert checked.returncode == 0
     mounts = dict(m.split(":")[:2] for m in services()["nats"]["volumes"])
     assert environ["NATS_STORE_DIR"] == mounts["nats-data"]
+
+
+def test_tls_stands_before_the_api_and_passes_on_to_it() -> None:
+    text = (INFRA / "caddy/Caddyfile").read_text()
+    service = proxy(TLS_NAME="metrics.example.org", TLS_BIND="192.0.2.7")
+
+    [upstream] = re.findall(r"reverse_proxy (\S+)", text)
+    assert f"api:{settings_of('api').port}" == upstream
+    assert {*re.findall(r"\{\$(\w+)\}", text)} == {*service["environment"]}
+    assert [f"192.0.2.7:{port}:{port}" for port in (443, 80)] == service["ports"]
+    assert all(each.startswith("127.0.0.1:") for each in proxy()["ports"])
+    assert PINNED.fullmatch(service["image"])
+
+
+def test_what_serves_tls_has_one_right_and_a_volume_for_its_keys() -> None:
+    service = proxy()
+
+    assert (["ALL"], ["NET_BIND_SERVICE"]) == (service["cap_drop"], service["cap_add"])
+    assert service["read_only"] is True
+    assert "proxy-data:/data" in service["volumes"]
