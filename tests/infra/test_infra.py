@@ -148,7 +148,8 @@ def test_the_worker_sees_the_machine_and_the_machine_its_socket() -> None:
         worker["pid"],
         worker["network_mode"],
         worker["uts"],
-    ) == ("host", "host", "host")
+        worker["cgroup"],
+    ) == ("host", "host", "host", "host")
     assert {str(socket.parent): str(socket.parent), "worker-data": data} == mounts
 
 
