@@ -21,6 +21,11 @@ from .site import INFRA, Site, in_bytes
 
 USER = re.compile(r"^USER (\d+):(\d+)$", re.MULTILINE)
 LIVE, READY = (f"{HealthController.path}/{name}" for name in ("live", "ready"))
+PROBES = {
+    "startupProbe": {READY},
+    "readinessProbe": {LIVE, READY},
+    "livenessProbe": {LIVE},
+}
 SECONDS_TO_SPARE = 5
 WORKER_CAPABILITIES = ["DAC_READ_SEARCH", "SYS_PTRACE"]
 
@@ -83,13 +88,10 @@ def server(each: Object, settings: ServerSettings) -> Iterator[str]:
         address = f"{settings.bind}:{settings.port}"
     if address != f"0.0.0.0:{port['containerPort']}":
         yield f"{name}: it listens on {address}, port {port['containerPort']} is probed"
-    for kind, path in (("liveness", LIVE), ("readiness", None), ("startup", READY)):
-        probe = container.get(f"{kind}Probe", {}).get("httpGet")
-        if probe and (
-            probe["port"] != port["name"]
-            or probe["path"] not in ({path} if path else {LIVE, READY})
-        ):
-            yield f"{name}: its {kind} probe asks {probe['port']}{probe['path']}"
+    for kind, paths in PROBES.items():
+        asked = container.get(kind, {}).get("httpGet")
+        if asked and (asked["port"] != port["name"] or asked["path"] not in paths):
+            yield f"{name}: its {kind} asks {asked['port']}{asked['path']}"
     fetches = 2 * settings.fetch_batches * _message_bytes()
     if {*settings.roles} & {"persist", "rollup"} and fetches > in_bytes(
         container["resources"]["limits"]["memory"]

@@ -41,7 +41,7 @@ OURS: list[Spoil] = [
     ("Deployment", "persist", f"{CONTAINER}/args/0", "--roles=store", "settings:"),
     ("Deployment", "api", f"{CONTAINER}/args/1", "--bind=127.0.0.1", "is probed"),
     ("Deployment", "api", f"{CONTAINER}/ports/0/containerPort", 80, "is probed"),
-    ("Deployment", "api", f"{CONTAINER}/livenessProbe/httpGet/path", "/", "probe asks"),
+    ("Deployment", "api", f"{CONTAINER}/livenessProbe/httpGet/path", "/", "Probe asks"),
     ("Deployment", "api", f"{CONTAINER}/ports/0/name", "web", "leads nowhere"),
     ("Deployment", "api", f"{CONTAINER}/image", "robometrics-server:0", "version 0"),
     ("Deployment", "api", f"{CONTAINER}/image", "robometrics-api:0.1.0", "makes no"),
@@ -92,6 +92,10 @@ OURS: list[Spoil] = [
     ("ClusterRoleBinding", "robometrics-worker", "/subjects/0/name", "default", "else"),
 ]
 THEIRS: list[Spoil] = [
+    (
+        *("NetworkPolicy", "mongodb", "/spec/ingress/0/from/0/podSelector/matchLabels"),
+        *({"app": "x"}, "does not let"),
+    ),
     ("ConfigMap", "robometrics", "/data/ROBOMETRICS_REPLICAS", "1", "as many servers"),
     (
         "ConfigMap",
@@ -216,6 +220,7 @@ def test_nack_makes_the_streams_and_durables_of_the_code() -> None:
         (0, "/spec/replicas", 1),
         (0, "/spec/duplicateWindow", "60s"),
         (1, "/spec/maxAge", "24h"),
+        (2, "/spec/streamName", "ROBOMETRICS_ADVISORIES"),
         (2, "/spec/ackWait", "60s"),
         (2, "/spec/maxDeliver", 5),
         (3, "/spec/filterSubjects", [subjects.EVENTS]),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from robometrics.broker.provisioning import STREAM, consumer_configs
+from robometrics.broker.provisioning import ADVISORIES, STREAM, consumer_configs
 from robometrics.settings import ServerSettings
 
 from .kustomized import Object, containers, documents, key_of
@@ -144,17 +144,28 @@ def network(site: Site, settings: ServerSettings) -> Iterator[str]:
         yield "network: the servers are open"
     if _ports(servers["egress"]) != {53, CLIENTS, 27017}:
         yield "network: servers reach other than broker, database and names"
-    [pods] = site.deployed(policies["api"]["podSelector"]["matchLabels"], "robometrics")
-    [container] = containers(pods)
-    if _ports(policies["api"]["ingress"]) != {container["ports"][0]["containerPort"]}:
-        yield "network: the API is not reached"
-    if _ports(policies["nats"]["ingress"]) != {CLIENTS, ROUTES, MONITOR}:
-        yield "network: other ports of the broker"
     if not settings.nats_url.endswith(f":{CLIENTS}"):
         yield "network: the broker is not reached"
-    for rule in policies["nats"]["ingress"]:
-        if _ports([rule]) != {CLIENTS} and "from" not in rule:
-            yield "network: anybody may ask the broker's monitoring"
+    yield from admissions(site, policies)
+
+
+def admissions(site: Site, policies: dict[str, Any]) -> Iterator[str]:
+    """Each server lets in those who use it."""
+    api = policies["api"]
+    [pods] = site.deployed(api["podSelector"]["matchLabels"], "robometrics")
+    [container] = containers(pods)
+    if _ports(api["ingress"]) != {container["ports"][0]["containerPort"]}:
+        yield "network: the API is not reached"
+    broker = policies["nats"]["ingress"]
+    if _ports(broker) != {CLIENTS, ROUTES, MONITOR}:
+        yield "network: other ports of the broker"
+    if any("from" not in rule for rule in broker if _ports([rule]) != {CLIENTS}):
+        yield "network: anybody may ask the broker's monitoring"
+    if database := policies.get("mongodb"):
+        [rule] = database["ingress"]
+        admitted = [each["podSelector"] for each in rule["from"]]
+        if policies["servers"]["podSelector"] not in admitted:
+            yield "network: the database does not let servers in"
 
 
 def _ports(rules: list[Object]) -> set[int]:
@@ -180,8 +191,10 @@ def provisioned(objects: list[Object], settings: ServerSettings) -> Iterator[str
             wanted["replicas"] = settings.replicas
         if name == STREAM:
             wanted["maxBytes"] = settings.stream_max_bytes
+        if each["kind"] == "Consumer":
+            wanted["streamName"] = ADVISORIES if name == "abandoned" else STREAM
         for key, value in spec.items():
-            if key != "streamName" and _plain(value) != wanted.get(key):
+            if _plain(value) != wanted.get(key):
                 yield f"{name}: {key} is {value}, not {wanted.get(key)}"
         # What says nothing is the default, of the broker and of NACK.
         missing = {key for key, value in wanted.items() if value not in SILENT}
