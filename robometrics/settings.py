@@ -96,19 +96,19 @@ class WorkerSettings(Common, frozen=True, kw_only=True):
     max_processes: Annotated[
         int, _about("registrations held at most", ge=1, le=100_000)
     ] = 5_000
-    discover: Annotated[
-        tuple[rules.Rule, ...],
-        _about(
-            "rules that find processes, as a TOML table or an array of such: "
-            'exe = "planner", name = "nav"; see robometrics discover'
-        ),
-    ] = ()
     containers_dir: Annotated[
         str, _about("folder in which Kubernetes links the logs of its containers")
     ] = "/var/log/containers"
     pod_labels: Annotated[
         tuple[str, ...],
         _about("labels of pods that become tags, as patterns such as app* (in a pod)"),
+    ] = ()
+    discover: Annotated[
+        tuple[rules.Rule, ...],
+        _about(
+            "rules that find processes, as a TOML table or an array of such: "
+            'exe = "planner", name = "nav"; see robometrics discover'
+        ),
     ] = ()
     max_in_flight: Annotated[
         int, _about("messages published and not yet acknowledged", ge=1, le=4_096)
