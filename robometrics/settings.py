@@ -134,13 +134,6 @@ class ServerSettings(Common, frozen=True, kw_only=True):
     ] = ("api", "persist", "rollup", "housekeeping")
     bind: Annotated[str, _about("address the API listens on")] = "127.0.0.1"
     port: Annotated[int, _about("port the API listens on", ge=0, le=65_535)] = 8420
-    health_address: Annotated[
-        str,
-        _about(
-            "where a server without role api tells how it is, as 0.0.0.0:8421",
-            pattern=r"^(\S+:\d{1,5})?\Z",
-        ),
-    ] = ""
     stream_max_bytes: Annotated[
         int, _about("size of the JetStream stream", ge=1 << 20)
     ] = 2 << 30
@@ -150,6 +143,13 @@ class ServerSettings(Common, frozen=True, kw_only=True):
     fetch_batches: Annotated[
         int, _about("messages a consumer takes at once", ge=1, le=5_000)
     ] = 1_000
+    health_address: Annotated[
+        str,
+        _about(
+            "where a server without role api tells how it is, as 0.0.0.0:8421",
+            pattern=r"^(\S+:\d{1,5})?\Z",
+        ),
+    ] = ""
     compact_after_seconds: Annotated[
         int, _about("age at which an hour that is over becomes one block", ge=0)
     ] = 900

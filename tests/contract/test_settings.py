@@ -47,10 +47,10 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "roles": ("api,rollup", ("api", "rollup")),
     "bind": ("0.0.0.0", "0.0.0.0"),  # noqa: S104  a value, nothing listens
     "port": ("9000", 9000),
-    "health_address": ("[::1]:8421", "[::1]:8421"),
     "stream_max_bytes": ("4194304", 4_194_304),
     "replicas": ("3", 3),
     "fetch_batches": ("9", 9),
+    "health_address": ("[::1]:8421", "[::1]:8421"),
     "compact_after_seconds": ("60", 60),
     "keep_raw_days": ("0.5", 0.5),
     "keep_10s_days": ("7", 7.0),
