@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +12,8 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
+
+from robometrics.embedded import binaries
 
 from .crds import NATS_VALUES, SPECS
 from .kustomized import Object, built, documents, key_of, put
@@ -81,6 +84,27 @@ def test_the_values_are_ones_that_the_chart_has(name: str) -> None:
     values["config"]["jetStream"] = values["config"].pop("jetstream")
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(values, NATS_VALUES)
+
+
+@pytest.mark.parametrize("name", ["values-single", "values-cluster"])
+def test_a_broker_accepts_what_the_values_put_into_its_file(
+    name: str, tmp_path: Path
+) -> None:
+    """The chart writes them as JSON, in which a size in words would be a mistake."""
+    [values] = documents(K8S / f"nats/{name}.yaml")
+    config = values["config"]
+    merged = {"jetstream": config["jetstream"]["merge"], **config["merge"]}
+
+    def refused(**changes: Any) -> bool:
+        file = tmp_path / "nats.conf"
+        file.write_text(json.dumps(merged | changes))
+        command = [str(binaries.nats_server()), "-t", "-c", str(file)]
+        return bool(
+            subprocess.run(command, capture_output=True, check=False).returncode
+        )
+
+    assert not refused()
+    assert refused(max_payload="1MB")
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
