@@ -57,7 +57,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of a new environment: the wheel, and the libraries of this one."""
     folder = tmp_path_factory.mktemp("clean")
-    venv.create(folder)
+    venv.create(folder, symlinks=True)
     python = folder / "bin/python"
     command = [sys.executable, "-m", "pip", "--python", str(python), "install"]
     command += ["--quiet", "--no-deps", "--no-index", str(wheel)]
