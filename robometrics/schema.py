@@ -22,6 +22,7 @@ TALLY_SLOTS_MAX = 60
 TALLY_ROWS_MAX = 400  # of the longest names, in one message
 TALLY_EVENTS_MAX = 2_000
 ANCESTORS_MAX = 32
+TAGS_MAX = 16
 NS_PER_SECOND = 1_000_000_000
 
 _INT64 = {"ge": -(2**63), "le": 2**63 - 1}
@@ -56,7 +57,7 @@ Tags = Annotated[
         Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,31}\Z")],
         Annotated[str, msgspec.Meta(min_length=1, max_length=100)],
     ],
-    msgspec.Meta(max_length=16),
+    msgspec.Meta(max_length=TAGS_MAX),
 ]
 Facts = Annotated[
     dict[

@@ -96,6 +96,13 @@ class WorkerSettings(Common, frozen=True, kw_only=True):
     max_processes: Annotated[
         int, _about("registrations held at most", ge=1, le=100_000)
     ] = 5_000
+    containers_dir: Annotated[
+        str, _about("folder in which Kubernetes links the logs of its containers")
+    ] = "/var/log/containers"
+    pod_labels: Annotated[
+        tuple[str, ...],
+        _about("labels of pods that become tags, as patterns such as app* (in a pod)"),
+    ] = ()
     discover: Annotated[
         tuple[rules.Rule, ...],
         _about(
@@ -136,6 +143,13 @@ class ServerSettings(Common, frozen=True, kw_only=True):
     fetch_batches: Annotated[
         int, _about("messages a consumer takes at once", ge=1, le=5_000)
     ] = 1_000
+    health_address: Annotated[
+        str,
+        _about(
+            "where a server without role api tells how it is, as 0.0.0.0:8421",
+            pattern=r"^(\S+:\d{1,5})?\Z",
+        ),
+    ] = ""
     compact_after_seconds: Annotated[
         int, _about("age at which an hour that is over becomes one block", ge=0)
     ] = 900

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import anyio
 
@@ -56,6 +57,7 @@ async def server(settings: ServerSettings, stop: anyio.Event) -> None:
         if "export" in settings.roles:
             exporters = make_exporters(settings, link, store)
             consumers += exporters
+        tg.start_soon(_tell_health, settings, (link, store, consumers, keeper), stop)
         guard = Guard(
             link,
             {each.name: each.counts for each in exporters},
@@ -105,3 +107,16 @@ async def _prepare(
             await wait_or_stop(stop, RETRY_SECONDS)
         else:
             return
+
+
+async def _tell_health(
+    settings: ServerSettings, parts: tuple[Any, ...], stop: anyio.Event
+) -> None:
+    """Where there is no API that does, tell how *parts* are, if that is wanted."""
+    if "api" in settings.roles or not settings.health_address:
+        return
+    from robometrics.api.app import serve  # noqa: PLC0415
+    from robometrics.api.health_app import make_health_app  # noqa: PLC0415
+
+    host, _, port = settings.health_address.rpartition(":")
+    await serve(make_health_app(*parts), host.strip("[]"), int(port), stop)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import msgspec
+
 from robometrics import runtime
 from robometrics.errors import (
     DiscardMessageError,
@@ -256,14 +258,20 @@ class Registrar:
             raise
         if is_new:
             self._exits.await_exit(target)
-            self._say(
-                "registered",
-                registration,
-                command=target.command,
-                ancestors=ancestors(registration) or None,
-            )
+            self._say_registered(target)
             log.info("measuring %s (pid %d)", registration.name, registration.pid)
         return target
+
+    def retag(self, target: Target, tags: dict[str, str]) -> None:
+        """Tell of *target* again if its tags are others than it was registered with."""
+        if target.closing or tags == target.registration.tags:
+            return
+        target.registration = msgspec.structs.replace(target.registration, tags=tags)
+        try:
+            self._outbox.registrations.keep(target.registration)
+        except OutboxError as exc:
+            log.warning("%s", exc)  # the next worker learns them anew
+        self._say_registered(target, reason="where it runs is known now")
 
     def release(self, target: Target) -> None:
         """Watch *target* no more, though its process goes on."""
@@ -331,6 +339,15 @@ class Registrar:
             self._outbox.registrations.drop(registration.name, registration.run)
         except OutboxError as exc:
             log.warning("%s", exc)  # the next start finds the process gone, and drops
+
+    def _say_registered(self, target: Target, **details: Any) -> None:
+        self._say(
+            "registered",
+            target.registration,
+            command=target.command,
+            ancestors=ancestors(target.registration) or None,
+            **details,
+        )
 
     def _say(
         self,

@@ -10,7 +10,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from robometrics.publisher.clock import Clock
 from robometrics.schema import NS_PER_SECOND
@@ -26,7 +27,8 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Reading(NamedTuple, Generic[T_co]):
+@dataclass(frozen=True)  # a generic NamedTuple needs Python 3.11
+class Reading(Generic[T_co]):
     """What was read, and when by the clock that counts from the boot."""
 
     boottime_ns: int

@@ -28,6 +28,8 @@ from robometrics.publisher.discovery.matching import compile_rules
 from robometrics.publisher.lock import only_one_on
 from robometrics.publisher.observers import Observers
 from robometrics.publisher.outbox import Outbox
+from robometrics.publisher.pods.labels import ApiServer
+from robometrics.publisher.pods.tagging import PodTags
 from robometrics.publisher.registrar import Registrar
 from robometrics.publisher.rivals import refuse_taken_name, watch_rivals
 from robometrics.publisher.sampler import Sampler
@@ -65,6 +67,7 @@ async def worker(settings: WorkerSettings, stop: anyio.Event) -> None:
         OutboxError: The outbox cannot be used.
     """
     subjects.escape(settings.host)
+    api = ApiServer.of(os.environ) if settings.pod_labels else None
     _allow_many_files()
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(GARBAGE_OBJECTS)
@@ -93,7 +96,7 @@ async def worker(settings: WorkerSettings, stop: anyio.Event) -> None:
                         disk,
                         backlog_share=settings.backlog_share,
                     )
-                    engine = _Worker(settings, link, outbox, uplink, disk)
+                    engine = _Worker(settings, link, outbox, uplink, disk, api)
                     async with (
                         listen_on_socket(settings.socket_path, engine.answer),
                         listen_on_nats(link, settings.host, engine.answer),
@@ -113,6 +116,7 @@ class _Worker:
         outbox: Outbox,
         uplink: Uplink,
         disk: ThreadPoolExecutor,
+        api: ApiServer | None,
     ) -> None:
         self._host = settings.host
         self._link = link
@@ -153,6 +157,13 @@ class _Worker:
         self._discovery = Discovery(
             compile_rules(settings.discover), self._watchlist, self._registrar
         )
+        self._pods = PodTags(
+            self._watchlist,
+            self._registrar,
+            folder=Path(settings.containers_dir),
+            patterns=settings.pod_labels,
+            api=api,
+        )
         own_pid = os.getpid()
         self._own = open_process(own_pid, runtime.start_ticks(own_pid) or 0)
         self._observers = Observers(self._watchlist, self._clock)
@@ -181,6 +192,7 @@ class _Worker:
                 tg.start_soon(watch_rivals, self._link, self._host, self._identity)
                 tg.start_soon(self._fail_with_the_sampler)
                 tg.start_soon(self._discovery.run)
+                tg.start_soon(self._pods.run)
                 await stop.wait()
                 await self._finish()
                 tg.cancel_scope.cancel()

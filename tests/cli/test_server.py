@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+import httpx
 from builders import SLOT, process_batch
-from servers import MongoServer, NatsServer
+from servers import MongoServer, NatsServer, free_port
 from waiting import eventually
 
 from robometrics import subjects
@@ -104,3 +105,36 @@ async def test_each_role_runs_alone(
         await eventually(folded)
         batches = store.batches.read(PLANNER, SLOT, SLOT + 1)
         assert [] == [batch async for batch in batches]
+
+
+async def test_consumers_without_an_api_tell_how_they_are_and_nothing_else(
+    nats_server: NatsServer, shared_mongo: MongoServer, database_name: str
+) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    settings = settings_for(
+        nats_server, shared_mongo, database_name, health_address=address
+    )
+    client = httpx.AsyncClient(base_url=f"http://{address}", trust_env=False)
+    async with client, serving(settings):
+
+        async def status(path: str = "ready") -> int | None:
+            try:
+                return (await client.get(f"/api/v1/health/{path}")).status_code
+            except httpx.TransportError:
+                return None  # it does not listen yet
+
+        async def is_ready() -> bool:
+            return 200 == await status()
+
+        await eventually(is_ready)
+        parts = (await client.get("/api/v1/health/ready")).json()["parts"]
+        assert {"persist", "rollup"} < {*parts}
+        assert 404 == (await client.get("/api/v1/hosts")).status_code
+
+        nats_server.kill()
+
+        async def is_unready() -> bool:
+            return 503 == await status()
+
+        await eventually(is_unready)
+        assert 200 == await status("live")

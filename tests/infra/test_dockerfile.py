@@ -14,10 +14,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import anyio
 import pytest
 import yaml
 
 from robometrics.api.health import HealthController
+from robometrics.publisher.desk import listen_on_socket
+from robometrics.requests import Reply, WhoRequest, decode_request
 from robometrics.settings import ALL_SETTINGS, ServerSettings, WorkerSettings, load
 
 if sys.version_info >= (3, 11):
@@ -152,8 +155,20 @@ def test_the_worker_keeps_its_files_where_it_may_write() -> None:
     assert writable == {settings.data_dir, options("worker")["ROBOMETRICS_RUNTIME_DIR"]}
 
 
-def test_only_the_image_with_an_api_is_asked_for_its_health() -> None:
-    assert {i.stage for i in dockerfile() if i.verb == "HEALTHCHECK"} == {"server"}
+def test_every_image_that_runs_is_asked_for_its_health() -> None:
+    asked = {i.stage for i in dockerfile() if i.verb == "HEALTHCHECK"}
+
+    assert asked == {i.stage for i in dockerfile() if i.verb == "ENTRYPOINT"}
+
+
+def test_the_wheel_is_built_once_for_all_kinds_of_machine() -> None:
+    """Emulated, npm and pip would take many minutes; nothing in it is compiled."""
+    [build] = [i for i in dockerfile() if (i.verb, i.stage) == ("FROM", "build")]
+
+    assert build.options == ["--platform=$BUILDPLATFORM"]
+    assert [
+        o for i in dockerfile() if i != build for o in i.options if "form" in o
+    ] == []
 
 
 def test_the_compose_file_builds_the_two_images() -> None:
@@ -190,6 +205,11 @@ def test_only_what_is_copied_reaches_the_build() -> None:
 # --- the health check ---------------------------------------------------------------
 
 
+def health_check(stage: str) -> list[str]:
+    check = last("HEALTHCHECK", stage).rest
+    return list(json.loads(check[check.index("CMD ") + 4 :]))
+
+
 @contextmanager
 def answering(status: HTTPStatus) -> Iterator[tuple[int, list[str]]]:
     """Answer every request with *status*; yield the port, and the paths asked for."""
@@ -222,8 +242,7 @@ def test_the_health_check_asks_the_api_itself(
     status: HTTPStatus, *, healthy: bool
 ) -> None:
     """A proxy in the environment neither answers for the API nor hides it."""
-    check = last("HEALTHCHECK", "server").rest
-    program, *arguments = json.loads(check[check.index("CMD ") + 4 :])
+    program, *arguments = health_check("server")
     script = arguments[-1]
     assert (program, arguments[0]) == ("python", "-c")
     assert f"http://127.0.0.1:{PORT}/" in script
@@ -240,3 +259,25 @@ def test_the_health_check_asks_the_api_itself(
     assert [f"{HealthController.path}/live"] == asked
     assert healthy == (ran.returncode == 0)
     assert last("EXPOSE", "server").rest == str(PORT)
+
+
+def test_a_server_without_api_tells_how_it_is_where_the_check_asks() -> None:
+    settings = load(ServerSettings, {}, options("server"))
+
+    assert f"127.0.0.1:{PORT}" == settings.health_address
+
+
+async def test_a_worker_is_healthy_while_it_answers(tmp_path: Path) -> None:
+    path = tmp_path / "worker.sock"
+    program, option, script = health_check("worker")
+    assert ("python", "-ISc") == (program, option)
+    in_image = f"{options('worker')['ROBOMETRICS_RUNTIME_DIR']}/worker.sock"
+    assert f"'{in_image}'" in script
+    check = [sys.executable, option, script.replace(in_image, str(path))]
+
+    def answer(data: bytes, **_: Any) -> Reply:
+        return Reply(accepted=decode_request(data) == WhoRequest())
+
+    async with listen_on_socket(str(path), answer):
+        assert 0 == (await anyio.run_process(check)).returncode
+    assert 0 != (await anyio.run_process(check, check=False)).returncode

@@ -92,6 +92,11 @@ def settings_of(name: str, **environ: str) -> Any:
     return load(cls, flags, ours_in(service["environment"]))
 
 
+def proxy(**environ: str) -> dict[str, Any]:
+    """Return what profile ``tls`` adds."""
+    return dict(interpolated(compose()["services"]["proxy"], PASSWORDS | environ))
+
+
 def listens(address: str) -> int:
     return int(address.rpartition(":")[2])
 
@@ -143,7 +148,8 @@ def test_the_worker_sees_the_machine_and_the_machine_its_socket() -> None:
         worker["pid"],
         worker["network_mode"],
         worker["uts"],
-    ) == ("host", "host", "host")
+        worker["cgroup"],
+    ) == ("host", "host", "host", "host")
     assert {str(socket.parent): str(socket.parent), "worker-data": data} == mounts
 
 
@@ -161,17 +167,8 @@ def test_a_service_starts_once_what_it_needs_is_healthy() -> None:
     assert all(found[name]["healthcheck"]["test"] for name in wanted)
 
 
-def test_only_the_api_is_asked_for_the_health_of_an_api() -> None:
-    checks = {name: services()[name].get("healthcheck") for name in OURS}
-
-    off = {"disable": True}
-    assert {
-        "api": None,
-        "persist": off,
-        "rollup": off,
-        "housekeeping": off,
-        "worker": None,
-    } == checks
+def test_every_service_of_ours_is_asked_for_its_health_by_its_image() -> None:
+    assert dict.fromkeys(OURS) == {n: services()[n].get("healthcheck") for n in OURS}
 
 
 def test_a_service_has_the_time_to_drain() -> None:
@@ -212,7 +209,8 @@ def test_nothing_of_ours_runs_with_more_rights_than_it_needs() -> None:
         service = services()[name]
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
-        assert service["security_opt"] == ["no-new-privileges:true"]
+        apparmor = ["apparmor:unconfined"] if name == "worker" else []
+        assert service["security_opt"] == ["no-new-privileges:true", *apparmor]
     more = {n: services()[n].get("cap_add") for n in OURS}
     needed = ["DAC_OVERRIDE", "SYS_PTRACE"]
     assert dict.fromkeys(OURS) | {"worker": needed} == more
@@ -271,7 +269,7 @@ def test_four_services_are_one_image() -> None:
 
 def test_all_files_that_are_referred_to_exist() -> None:
     seen = []
-    for service in services().values():
+    for service in [*services().values(), proxy()]:
         for mount in service.get("volumes", ()):
             source = mount.split(":")[0]
             if source.startswith("."):
@@ -304,3 +302,23 @@ def test_the_broker_accepts_its_file_with_its_environment() -> None:
     assert checked.returncode == 0
     mounts = dict(m.split(":")[:2] for m in services()["nats"]["volumes"])
     assert environ["NATS_STORE_DIR"] == mounts["nats-data"]
+
+
+def test_tls_stands_before_the_api_and_passes_on_to_it() -> None:
+    text = (INFRA / "caddy/Caddyfile").read_text()
+    service = proxy(TLS_NAME="metrics.example.org", TLS_BIND="192.0.2.7")
+
+    [upstream] = re.findall(r"reverse_proxy (\S+)", text)
+    assert f"api:{settings_of('api').port}" == upstream
+    assert {*re.findall(r"\{\$(\w+)\}", text)} == {*service["environment"]}
+    assert [f"192.0.2.7:{port}:{port}" for port in (443, 80)] == service["ports"]
+    assert all(each.startswith("127.0.0.1:") for each in proxy()["ports"])
+    assert PINNED.fullmatch(service["image"])
+
+
+def test_what_serves_tls_has_one_right_and_a_volume_for_its_keys() -> None:
+    service = proxy()
+
+    assert (["ALL"], ["NET_BIND_SERVICE"]) == (service["cap_drop"], service["cap_add"])
+    assert service["read_only"] is True
+    assert "proxy-data:/data" in service["volumes"]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import runpy
+import shutil
 import subprocess
 import sys
+import sysconfig
+import tarfile
+import venv
 import zipfile
 from email.message import Message
 from email.parser import Parser
@@ -27,6 +32,52 @@ def build(folder: Path, into: Path) -> zipfile.ZipFile:
     return zipfile.ZipFile(wheel)
 
 
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel that is built of the sdist, as who packages it would.
+
+    Of what the build fetches, a copy is put there: it is pinned by hash.
+    """
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    [sdist] = folder.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    tree = folder / sdist.name.removesuffix(".tar.gz")
+    vendored = "robometrics/viz/vendor"
+    assert not (tree / vendored).exists()
+    shutil.copytree(ROOT / vendored, tree / vendored)
+    build(tree, folder).close()
+    [made] = folder.glob("*.whl")
+    return made
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of a new environment: the wheel, and the libraries of this one."""
+    folder = tmp_path_factory.mktemp("clean")
+    venv.create(folder, symlinks=True)
+    python = folder / "bin/python"
+    command = [sys.executable, "-m", "pip", "--python", str(python), "install"]
+    command += ["--quiet", "--no-deps", "--no-index", str(wheel)]
+    subprocess.run(command, check=True, capture_output=True)
+    [packages] = folder.glob("lib/python*/site-packages")
+    # The libraries only: what is installed from a work tree is linked by files of its
+    # own, which a path that is added so does not follow.
+    (packages / "libraries.pth").write_text(sysconfig.get_path("purelib"))
+    return folder / "bin"
+
+
+def said(command: list[str]) -> str:
+    """Return what a program prints, far from the work tree."""
+    environ = {name: os.environ[name] for name in os.environ if name != "PYTHONPATH"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, cwd="/", env=environ
+    )
+    return done.stdout
+
+
 def metadata(wheel: zipfile.ZipFile) -> Message:
     [name] = [each for each in wheel.namelist() if each.endswith("/METADATA")]
     return Parser().parsestr(wheel.read(name).decode())
@@ -38,22 +89,44 @@ def metadata(wheel: zipfile.ZipFile) -> Message:
 def test_a_thin_distribution_brings_its_extra_of_this_version(
     tmp_path: Path, side: str, extra: str
 ) -> None:
-    with build(ROOT / "packaging" / side, tmp_path) as wheel:
-        found = metadata(wheel)
-        code = [name for name in wheel.namelist() if ".dist-info/" not in name]
+    with build(ROOT / "packaging" / side, tmp_path) as archive:
+        found = metadata(archive)
+        code = [name for name in archive.namelist() if ".dist-info/" not in name]
     assert f"roborregos-metrics-{side}" == found["Name"]
     assert __version__ == found["Version"]
     assert [f"robometrics[{extra}]=={__version__}"] == found.get_all("Requires-Dist")
     assert [] == code
 
 
-def test_the_wheel_holds_the_page_and_no_workshop(tmp_path: Path) -> None:
-    with build(ROOT, tmp_path) as wheel:
-        names = set(wheel.namelist())
-        found = metadata(wheel)
+@pytest.mark.parametrize(
+    "program", ["robometrics", "robometrics-worker", "robometrics-server"]
+)
+def test_an_installed_program_runs(installed: Path, program: str) -> None:
+    assert __version__ == said([str(installed / program), "--version"]).split()[-1]
+
+
+def test_what_is_installed_is_whole_and_not_the_work_tree(installed: Path) -> None:
+    """Each module can be imported, and the page has all of its files."""
+    script = """if 1:
+        import pkgutil, robometrics
+        from robometrics.api.page import page_routes
+        for found in pkgutil.walk_packages(robometrics.__path__, "robometrics."):
+            if not found.name.endswith("__main__"):
+                __import__(found.name)
+        print(robometrics.__file__, len(page_routes()))
+    """
+    file, routes = said([str(installed / "python"), "-Wignore", "-c", script]).split()
+    assert installed.parent in Path(file).parents
+    assert 0 < int(routes)
+
+
+def test_the_wheel_holds_the_page_and_no_workshop(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        found = metadata(archive)
         [entries] = [name for name in names if name.endswith("/entry_points.txt")]
         plugin = "[pytest11]\nrobometrics = robometrics.pytest_plugin\n"
-        assert plugin in wheel.read(entries).decode()
+        assert plugin in archive.read(entries).decode()
     vendored = runpy.run_path(str(ROOT / "hatch_build.py"))["VENDORED"]
     page = {"index.html", "main.js", "explore/vega.js"}
     for name in page | {f"vendor/{each}" for each in vendored}:

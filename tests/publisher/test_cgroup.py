@@ -251,6 +251,39 @@ def test_a_cgroup_that_is_not_mounted_is_not_mistaken(path: str) -> None:
     assert mount.folder_of(path) is None
 
 
+def test_a_container_finds_the_groups_of_others_in_the_machines_hierarchy(
+    tmp_path: Path,
+) -> None:
+    """As Linux 6.18 tells it in a namespace of control groups: by the way from here."""
+    whole = tmp_path / "whole"
+    for group in ("kubepods/pod1/worker", "kubepods/pod2/nav"):
+        (whole / group).mkdir(parents=True)
+    (tmp_path / "own").symlink_to(whole / "kubepods/pod1/worker")
+    own_only = f"65 44 0:38 / {tmp_path}/own rw - cgroup2 none rw\n"
+    both = f"{own_only}64 44 0:38 /../../.. {whole} ro - cgroup2 none rw\n"
+
+    def folder(mountinfo: str, cgroup: str) -> Path | None:
+        return find_folder(parse_mounts(mountinfo), V2, {V2: cgroup})
+
+    assert whole / "kubepods/pod2/nav" == folder(both, "/../../pod2/nav")
+    assert whole / "init.scope" == folder(both, "/../../../init.scope")
+    assert tmp_path / "own" == folder(both, "/")
+    assert None is folder(own_only, "/../../pod2/nav")
+
+
+def test_a_hierarchy_in_which_the_own_group_is_not_found_is_not_used(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "whole/other").mkdir(parents=True)
+    mountinfo = (
+        f"65 44 0:38 / {tmp_path}/own rw - cgroup2 none rw\n"
+        f"64 44 0:38 /../.. {tmp_path}/whole ro - cgroup2 none rw\n"
+    )
+
+    assert None is find_folder(parse_mounts(mountinfo), V2, {V2: "/../other"})
+
+
 @pytest.fixture
 def real_cgroup() -> Iterator[Path]:
     """A cgroup of version 2 that belongs to this test alone."""
