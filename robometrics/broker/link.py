@@ -21,9 +21,11 @@ from nats.aio.subscription import Subscription as ClientSubscription
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
+from robometrics.address import BrokerAddress, as_address
+from robometrics.broker.access import connect_options, explained, inbox_of
 from robometrics.broker.client import LastingClient
 from robometrics.broker.parsing import Receive
-from robometrics.errors import RetryLaterError
+from robometrics.errors import RetryLaterError, SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -81,11 +83,14 @@ async def _ignore(_: Msg) -> None:
 class Link:
     """One supervised connection. Use ``open_link``; ``client`` may change any time."""
 
-    def __init__(self, url: str, name: str) -> None:
-        self.url = url
+    def __init__(self, where: BrokerAddress | str, name: str) -> None:
+        self._address = as_address(where)
+        self.url = self._address.shown
+        """For messages: without a password."""
+
         self.name = name
         self.client: LastingClient | None = None
-        self.inbox = f"_INBOX_{random.getrandbits(96):x}"
+        self.inbox = f"{inbox_of(self._address)}.{random.getrandbits(96):x}"
         self.sessions = 0
         """Connections made so far: a new one may be to a server that lost its disk."""
 
@@ -200,7 +205,9 @@ class Link:
                 try:
                     await self._serve_one_client()
                 except DOWN_ERRORS as exc:
-                    self._note(f"connecting failed: {exc!r}")
+                    self._note(f"connecting failed: {explained(exc)}")
+                except SettingsError as exc:  # a file may be mended while this runs
+                    self._note(str(exc))
                 self._up.clear()
                 await self._close_client()
                 await asyncio.sleep(random.uniform(0.2, 1.0))  # noqa: S311
@@ -212,8 +219,9 @@ class Link:
         self._attempt = 0
         client = LastingClient()
         connecting = client.connect(
-            self.url.split(","),
+            self._address.url.split(","),
             name=self.name,
+            **connect_options(self._address),
             inbox_prefix=self.inbox.encode(),
             max_reconnect_attempts=-1,
             reconnect_to_server_handler=self._pick_server,
@@ -290,7 +298,7 @@ class Link:
 
     async def _on_error(self, error: Exception) -> None:
         # Refused permissions and slow consumers show up here and nowhere else.
-        self._note(repr(error))
+        self._note(explained(error))
 
     async def _on_disconnected(self) -> None:
         self._up.clear()
@@ -312,12 +320,16 @@ class Link:
 
 
 @contextlib.asynccontextmanager
-async def open_link(url: str, name: str) -> AsyncIterator[Link]:
-    """Yield a ``Link`` to *url* (comma-separated servers); close it at the end.
+async def open_link(where: BrokerAddress | str, name: str) -> AsyncIterator[Link]:
+    """Yield a ``Link`` to *where*, maybe a mere URL; close it at the end.
 
     It does not wait for the connection: a server that is away is weather.
+
+    Raises:
+        SettingsError: Credentials or certificates cannot be used.
     """
-    link = Link(url, name)
+    link = Link(where, name)
+    connect_options(as_address(where))  # what cannot work is told at once
     supervisor = asyncio.create_task(link.supervise())
     try:
         yield link

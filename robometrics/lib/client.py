@@ -98,7 +98,7 @@ def ask(request: AnyRequest, settings: ClientSettings) -> Reply:
         if reply is not None:
             return reply
     raise NoWorkerError(
-        f"no worker answered, by {settings.nats_url} or {settings.socket_path}: "
+        f"no worker answered, by {settings.broker.shown} or {settings.socket_path}: "
         "is robometrics-worker (or robometrics up) running on this host?"
     )
 
@@ -112,8 +112,8 @@ def ask_host(request: AnyRequest, settings: ClientSettings, host: str) -> Reply:
     reply = _ask_by_nats(encode_request(request), settings, host)
     if reply is None:
         raise NoWorkerError(
-            f"no worker of {host} answered by {settings.nats_url}: is it running, and "
-            "on that broker?"
+            f"no worker of {host} answered by {settings.broker.shown}: is it running, "
+            "and on that broker?"
         )
     return reply
 
@@ -125,7 +125,7 @@ def ask_all_hosts(request: AnyRequest, settings: ClientSettings) -> list[Reply]:
         RetryLaterError: There is no broker.
     """
     asking = ask_all(
-        settings.nats_url,
+        settings.broker,
         subjects.CONTROL,
         encode_request(request),
         seconds=ANSWER_SECONDS,
@@ -154,7 +154,7 @@ def _ask_by_nats(
 ) -> Reply | None:
     address = host or runtime.boot_id() or socket.gethostname()
     asking = ask_once(
-        settings.nats_url,
+        settings.broker,
         [subjects.register(address)],
         data,
         timeout_seconds=ANSWER_SECONDS,

@@ -79,7 +79,7 @@ async def worker(settings: WorkerSettings, stop: anyio.Event) -> None:
         )
         try:
             async with (
-                open_link(settings.nats_url, f"worker {settings.host}") as link,
+                open_link(settings.broker, f"worker {settings.host}") as link,
                 AckedPublisher.open(
                     link, max_in_flight=settings.max_in_flight
                 ) as publisher,

@@ -28,6 +28,12 @@ from robometrics.settings import (
 
 EXAMPLES: dict[str, tuple[str, Any]] = {
     "nats_url": ("nats://n:1", "nats://n:1"),
+    "nats_credentials_file": ("/n/h.creds", "/n/h.creds"),
+    "nats_ca_file": ("/n/ca.pem", "/n/ca.pem"),
+    "nats_cert_file": ("/n/cert.pem", "/n/cert.pem"),
+    "nats_key_file": ("/n/key.pem", "/n/key.pem"),
+    "site_dir": ("/e/site", "/e/site"),
+    "nats_pid_file": ("/run/nats.pid", "/run/nats.pid"),
     "mongo_url": ("mongodb://m:1", "mongodb://m:1"),
     "api_url": ("http://a:1", "http://a:1"),
     "mongo_database": ("other", "other"),

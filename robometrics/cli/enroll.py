@@ -1,0 +1,139 @@
+"""``robometrics enroll`` and ``revoke``: which hosts the broker lets in."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robometrics.cli.services import complain, missing
+from robometrics.cli.text import printable
+from robometrics.errors import RoboMetricsError
+from robometrics.settings import SiteSettings, add_flags, load
+
+if TYPE_CHECKING:
+    from robometrics.enrolment.office import Office
+    from robometrics.enrolment.permissions import Role
+    from robometrics.enrolment.site import Site
+
+
+def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    enroll = commands.add_parser(
+        "enroll",
+        help="give a host credentials for the broker",
+        description="Let a host in at the broker: its worker may speak for this host "
+        "alone. The first call makes the site, and credentials for the server.",
+        allow_abbrev=False,
+    )
+    enroll.add_argument(
+        "host", nargs="?", metavar="HOST", help="none: the site and its server alone"
+    )
+    enroll.add_argument(
+        "--program",
+        action="store_true",
+        help="for programs that register by the network, not for the worker",
+    )
+    enroll.add_argument(
+        "--operator",
+        action="store_true",
+        help="make a site for a fleet: the broker checks signatures, instead of a list "
+        "in its configuration",
+    )
+    add_flags(enroll, SiteSettings)
+    enroll.set_defaults(run=run_enroll)
+    revoke = commands.add_parser(
+        "revoke",
+        help="let a host in no more",
+        description="Void the credentials of a host, at once also where it is "
+        "connected. What it measured stays.",
+        allow_abbrev=False,
+    )
+    revoke.add_argument("host", metavar="HOST", help="or server")
+    add_flags(revoke, SiteSettings)
+    revoke.set_defaults(run=run_revoke)
+
+
+def run_enroll(options: argparse.Namespace) -> int:
+    """Enroll one; return 0 if it is."""
+    try:
+        from robometrics.enrolment.office import Office  # noqa: PLC0415  see missing
+    except ModuleNotFoundError as exc:
+        return missing(exc, "identity")
+    try:
+        settings = load(SiteSettings, vars(options))
+        office = Office(Path(settings.site_dir).expanduser().absolute())
+        site, is_new = office.open("operator" if options.operator else None)
+        if is_new:
+            print(_of_site(office, site))
+        if options.host is not None:
+            role: Role = "program" if options.program else "worker"
+            path = office.enroll(role, options.host)
+            print(_of_host(options.host, role, path))
+        if site.kind == "users":
+            print(_have_reloaded(settings))
+    except RoboMetricsError as exc:
+        return complain(exc)
+    return 0
+
+
+def run_revoke(options: argparse.Namespace) -> int:
+    """Revoke one; return 0 if the broker knows."""
+    try:
+        import anyio  # noqa: PLC0415  see missing
+
+        from robometrics.enrolment import operator, pushing  # noqa: PLC0415
+        from robometrics.enrolment.office import Office  # noqa: PLC0415
+    except ModuleNotFoundError as exc:
+        return missing(exc, "identity")
+    import msgspec  # noqa: PLC0415
+
+    try:
+        settings = load(SiteSettings, vars(options))
+        office = Office(Path(settings.site_dir).expanduser().absolute())
+        site = office.revoke(options.host)
+        print(f"{options.host} is revoked in {office.folder}")
+        if site.kind == "users":
+            print(_have_reloaded(settings))
+            return 0
+        file = settings.nats_credentials_file or str(office.system_file)
+        broker = msgspec.structs.replace(settings.broker, credentials_file=file)
+        anyio.run(partial(pushing.push_account, broker, operator.account(site)))
+    except RoboMetricsError as exc:
+        return complain(exc)
+    print(f"the broker at {settings.broker.shown} lets it in no more")
+    return 0
+
+
+def _of_site(office: Office, site: Site) -> str:
+    file = office.credentials_file(site, "server", "server")
+    return f"""\
+the site is in {office.folder}; keep a copy of it, and keep it secret.
+1. nats-server: add to its configuration, and start it again
+     include "{os.path.relpath(office.access_file)}"
+   (as seen from the folder of the configuration)
+2. robometrics-server, and commands that ask the broker: let their user alone read
+     {file}
+   and start them with ROBOMETRICS_NATS_CREDENTIALS_FILE naming it
+"""
+
+
+def _of_host(host: str, role: Role, path: Path) -> str:
+    return f"""\
+the {role} of {printable(host)} is enrolled: move this file to that host (mode 0600)
+  {path}
+and start it with ROBOMETRICS_NATS_CREDENTIALS_FILE naming it
+"""
+
+
+def _have_reloaded(settings: SiteSettings) -> str:
+    from robometrics.enrolment.reloading import reload_configuration  # noqa: PLC0415
+
+    if not settings.nats_pid_file:
+        return (
+            "have nats-server read its configuration again: nats-server --signal "
+            "reload (or name its pid file in --nats-pid-file, and it is done here)"
+        )
+    reload_configuration(Path(settings.nats_pid_file))
+    return "nats-server reads its configuration again"

@@ -1,0 +1,43 @@
+"""A small site: nats-server's configuration lists who may connect, by public key.
+
+It holds no secret. Each change needs the server to read its configuration again, which
+it does without letting go of anybody else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from robometrics.enrolment.permissions import (
+    ANSWER_WITHIN_SECONDS,
+    Names,
+    permissions_of,
+)
+from robometrics.enrolment.site import Identity
+from robometrics.subjects import escape
+
+
+def configuration(identities: Iterable[Identity]) -> str:
+    """Return what nats-server includes."""
+    users = "".join(map(_user, identities))
+    return (
+        "# Written by robometrics enroll and revoke, each time anew; nothing secret."
+        f"\nauthorization {{\n  users: [\n{users}  ]\n}}\n"
+    )
+
+
+def _user(identity: Identity) -> str:
+    token = escape(identity.name)
+    names = Names(token, identity.public_key)
+    permissions = permissions_of(identity.role, names)
+    answers = f'allow_responses: {{ max: 1, expires: "{ANSWER_WITHIN_SECONDS}s" }}'
+    return f"""\
+    # {identity.role} {token}
+    {{ nkey: {identity.public_key}
+      permissions {{
+        publish {{ allow: {json.dumps(permissions.publish)} }}
+        subscribe {{ allow: {json.dumps(permissions.subscribe)} }}
+        {answers if permissions.may_answer else ""}
+      }} }}
+"""
