@@ -85,6 +85,13 @@ class Common(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class ClientSettings(Common, frozen=True, kw_only=True):
     """Options of a measured program, and of the commands about one."""
 
+    register_host: Annotated[
+        str, _about("host whose worker is asked by the broker (default: this one's)")
+    ] = ""
+    register_token_file: Annotated[
+        str, _about("file with the worker's token, to register over the network")
+    ] = ""
+
 
 class ReaderSettings(Common, frozen=True, kw_only=True):
     """Options of what reads stored samples."""
@@ -143,6 +150,9 @@ class WorkerSettings(Common, frozen=True, kw_only=True):
             'exe = "planner", name = "nav"; see robometrics discover'
         ),
     ] = ()
+    register_token_file: Annotated[
+        str, _about("file with a token that registrations over the network must have")
+    ] = ""
     max_in_flight: Annotated[
         int, _about("messages published and not yet acknowledged", ge=1, le=4_096)
     ] = 256

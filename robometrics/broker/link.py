@@ -104,6 +104,11 @@ class Link:
     def is_up(self) -> bool:
         return self._up.is_set()
 
+    @property
+    def has_identity(self) -> bool:
+        """Whether the broker is told who this is."""
+        return bool(self._address.credentials_file)
+
     async def wait_up(self) -> LastingClient:
         """Wait until connected; return the client that is."""
         while True:

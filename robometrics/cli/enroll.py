@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,7 +71,10 @@ def run_enroll(options: argparse.Namespace) -> int:
         if options.host is not None:
             role: Role = "program" if options.program else "worker"
             path = office.enroll(role, options.host)
-            print(_of_host(options.host, role, path))
+            if options.program:
+                print(_of_programs(options.host, path, office.token_file(options.host)))
+            else:
+                print(_of_worker(options.host, path))
         if site.kind == "users":
             print(_have_reloaded(settings))
     except RoboMetricsError as exc:
@@ -119,11 +123,23 @@ the site is in {office.folder}; keep a copy of it, and keep it secret.
 """
 
 
-def _of_host(host: str, role: Role, path: Path) -> str:
+def _of_worker(host: str, file: Path) -> str:
     return f"""\
-the {role} of {printable(host)} is enrolled: move this file to that host (mode 0600)
-  {path}
-and start it with ROBOMETRICS_NATS_CREDENTIALS_FILE naming it
+the worker of {printable(host)} is enrolled: move this file to that host (mode 0600)
+  {file}
+and start the worker with ROBOMETRICS_NATS_CREDENTIALS_FILE naming it
+"""
+
+
+def _of_programs(host: str, file: Path, token: Path) -> str:
+    return f"""\
+programs of {printable(host)} may register over the network: move to them (mode 0600)
+  {file}
+  {token}
+and start them with ROBOMETRICS_NATS_CREDENTIALS_FILE naming the first,
+ROBOMETRICS_REGISTER_TOKEN_FILE the second, and
+ROBOMETRICS_REGISTER_HOST={shlex.quote(printable(host))}
+The worker wants the token, too: ROBOMETRICS_REGISTER_TOKEN_FILE
 """
 
 

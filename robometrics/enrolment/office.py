@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from pathlib import Path
 
@@ -74,6 +75,9 @@ class Office:
     def enroll(self, role: Role, host: str) -> Path:
         """Enroll one; return the file of its credentials.
 
+        For programs there is a token besides, in ``token_file``: their worker wants it,
+        too.
+
         Raises:
             EnrolmentError: It is enrolled already, or its name is the server's.
             InvalidNameError: No host can be called that.
@@ -90,6 +94,8 @@ class Office:
                     "enroll it anew"
                 )
             path = self._add(site, role, host)
+            if role == "program":
+                write_private(self.token_file(host), secrets.token_urlsafe(32) + "\n")
             self._write(site)
             return path
 
@@ -112,11 +118,15 @@ class Office:
             self._write(site)
             for each in gone:
                 self.credentials_file(site, each.role, host).unlink(missing_ok=True)
+            self.token_file(host).unlink(missing_ok=True)
             return site
 
     def credentials_file(self, site: Site, role: Role, name: str) -> Path:
         ending = "creds" if site.kind == "operator" else "nkey"
         return self.folder / "credentials" / f"{escape(name)}.{role}.{ending}"
+
+    def token_file(self, host: str) -> Path:
+        return self.folder / "credentials" / f"{escape(host)}.register-token"
 
     def _site(self) -> Site:
         site = read_site(self.folder)

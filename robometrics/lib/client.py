@@ -11,6 +11,8 @@ import socket
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+import msgspec
+
 from robometrics import runtime, subjects
 from robometrics.broker import ask_all, ask_once
 from robometrics.errors import DiscardMessageError, NoWorkerError
@@ -24,6 +26,7 @@ from robometrics.requests import (
     decode_reply,
     encode_request,
 )
+from robometrics.secret_files import read_secret
 from robometrics.settings import ClientSettings
 
 T = TypeVar("T")
@@ -87,10 +90,9 @@ def ask(request: AnyRequest, settings: ClientSettings) -> Reply:
     Raises:
         NoWorkerError: Nobody answered.
     """
-    data = encode_request(request)
     answers = []
-    for way in (_ask_by_nats, ask_by_socket):
-        reply = way(data, settings)
+    for way in (_ask_by_nats, _ask_by_socket):
+        reply = way(request, settings)
         if reply is not None and reply.accepted:
             return reply
         answers.append(reply)
@@ -109,7 +111,7 @@ def ask_host(request: AnyRequest, settings: ClientSettings, host: str) -> Reply:
     Raises:
         NoWorkerError: Nobody answered.
     """
-    reply = _ask_by_nats(encode_request(request), settings, host)
+    reply = _ask_by_nats(request, settings, host)
     if reply is None:
         raise NoWorkerError(
             f"no worker of {host} answered by {settings.broker.shown}: is it running, "
@@ -149,17 +151,29 @@ def ask_by_socket(data: bytes, settings: ClientSettings) -> Reply | None:
     return None
 
 
+def _ask_by_socket(request: AnyRequest, settings: ClientSettings) -> Reply | None:
+    return ask_by_socket(encode_request(request), settings)
+
+
 def _ask_by_nats(
-    data: bytes, settings: ClientSettings, host: str | None = None
+    request: AnyRequest, settings: ClientSettings, host: str | None = None
 ) -> Reply | None:
-    address = host or runtime.boot_id() or socket.gethostname()
+    if isinstance(request, RegisterRequest | UnregisterRequest):
+        request = msgspec.structs.replace(request, token=_token(settings))
+    own = settings.register_host or runtime.boot_id() or socket.gethostname()
     asking = ask_once(
         settings.broker,
-        [subjects.register(address)],
-        data,
+        [subjects.register(host or own)],
+        encode_request(request),
         timeout_seconds=ANSWER_SECONDS,
     )
     return _decoded(_run(asking))
+
+
+def _token(settings: ClientSettings) -> str:
+    if not settings.register_token_file:
+        return ""
+    return read_secret(settings.register_token_file, "register_token_file")
 
 
 def _decoded(data: bytes | None) -> Reply | None:

@@ -32,6 +32,8 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "nats_ca_file": ("/n/ca.pem", "/n/ca.pem"),
     "nats_cert_file": ("/n/cert.pem", "/n/cert.pem"),
     "nats_key_file": ("/n/key.pem", "/n/key.pem"),
+    "register_host": ("robot-7", "robot-7"),
+    "register_token_file": ("/r/token", "/r/token"),
     "site_dir": ("/e/site", "/e/site"),
     "nats_pid_file": ("/run/nats.pid", "/run/nats.pid"),
     "mongo_url": ("mongodb://m:1", "mongodb://m:1"),
