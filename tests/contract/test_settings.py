@@ -364,3 +364,24 @@ def test_a_command_line_made_of_options_gives_them_back() -> None:
     arguments = to_flags(wanted, ServerSettings.__struct_fields__)
 
     assert wanted == load(ServerSettings, parsed(ServerSettings, *arguments), {})
+
+
+@pytest.mark.parametrize(
+    ("cls", "name", "url"),
+    [
+        (WorkerSettings, "nats_url", "nats://me:swordfish@broker:4222"),
+        (WorkerSettings, "nats_url", "nats://a,nats://swordfish@b"),
+        (ServerSettings, "mongo_url", "mongodb://me:swordfish@database"),
+    ],
+)
+def test_a_password_on_a_command_line_is_refused_with_where_to_put_it(
+    cls: type[Common], name: str, url: str
+) -> None:
+    """Every user of the machine sees command lines; nobody else's environment."""
+    variable = f"ROBOMETRICS_{name.upper()}"
+
+    with pytest.raises(SettingsError, match=variable) as refused:
+        load(cls, {name: url}, {})
+
+    assert "swordfish" not in str(refused.value)
+    assert url == getattr(load(cls, {}, {variable: url}), name)
