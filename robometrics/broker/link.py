@@ -222,6 +222,11 @@ class Link:
 
     async def _serve_one_client(self) -> None:
         self._attempt = 0
+        if not self.inbox.startswith(f"{inbox_of(self._address)}."):
+            raise SettingsError(
+                "nats_credentials_file is another identity's now: start this program "
+                "again"
+            )
         client = LastingClient()
         connecting = client.connect(
             self._address.url.split(","),

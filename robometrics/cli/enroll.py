@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 from functools import partial
 from pathlib import Path
@@ -75,7 +74,7 @@ def run_enroll(options: argparse.Namespace) -> int:
                 print(_of_programs(options.host, path, office.token_file(options.host)))
             else:
                 print(_of_worker(options.host, path))
-        if site.kind == "users":
+        if site.kind == "users" and not is_new:
             print(_have_reloaded(settings))
     except RoboMetricsError as exc:
         return complain(exc)
@@ -111,12 +110,12 @@ def run_revoke(options: argparse.Namespace) -> int:
 
 
 def _of_site(office: Office, site: Site) -> str:
-    file = office.credentials_file(site, "server", "server")
+    folder, file = office.folder, office.credentials_file(site, "server", "server")
+    more = "; NATS_RESOLVER_DIR is then wanted, too" if site.kind == "operator" else ""
     return f"""\
-the site is in {office.folder}; keep a copy of it, and keep it secret.
-1. nats-server: add to its configuration, and start it again
-     include "{os.path.relpath(office.access_file)}"
-   (as seen from the folder of the configuration)
+the site is in {folder}; keep a copy of it, and keep it secret.
+1. nats-server: add this to a configuration in {folder.parent}, and start it again{more}
+     include "{folder.name}/{office.access_file.name}"
 2. robometrics-server, and commands that ask the broker: let their user alone read
      {file}
    and start them with ROBOMETRICS_NATS_CREDENTIALS_FILE naming it
@@ -149,7 +148,7 @@ def _have_reloaded(settings: SiteSettings) -> str:
     if not settings.nats_pid_file:
         return (
             "have nats-server read its configuration again: nats-server --signal "
-            "reload (or name its pid file in --nats-pid-file, and it is done here)"
+            "reload, or here, with the file of its pid: --nats-pid-file"
         )
     reload_configuration(Path(settings.nats_pid_file))
     return "nats-server reads its configuration again"

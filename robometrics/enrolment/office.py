@@ -123,7 +123,8 @@ class Office:
 
     def credentials_file(self, site: Site, role: Role, name: str) -> Path:
         ending = "creds" if site.kind == "operator" else "nkey"
-        return self.folder / "credentials" / f"{escape(name)}.{role}.{ending}"
+        whose = SERVER if role == SERVER else f"{escape(name)}.{role}"
+        return self.folder / "credentials" / f"{whose}.{ending}"
 
     def token_file(self, host: str) -> Path:
         return self.folder / "credentials" / f"{escape(host)}.register-token"

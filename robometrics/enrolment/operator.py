@@ -13,6 +13,7 @@ from robometrics.enrolment.claims import credentials, signed
 from robometrics.enrolment.keys import new_seed, public_key
 from robometrics.enrolment.permissions import (
     ANSWER_WITHIN_SECONDS,
+    CONNECTION_TYPES,
     ROLES,
     TEMPLATE,
     Role,
@@ -85,7 +86,7 @@ def configuration(site: Site) -> str:
     }
     system_jwt = signed(site.keys["operator"], system, "SYSTEM", nats)
     return f"""\
-# Written by robometrics enroll and revoke, each time anew. It holds no secret.
+# Written by robometrics enroll and revoke, each time anew; nothing secret.
 #
 #   NATS_RESOLVER_DIR=/data/accounts   survives restarts; what was revoked stays so
 operator: {operator_jwt}
@@ -106,6 +107,7 @@ def _scope(site: Site, role: Role) -> dict[str, Any]:
     template: dict[str, Any] = {
         "pub": {"allow": permissions.publish},
         "sub": {"allow": permissions.subscribe},
+        "allowed_connection_types": CONNECTION_TYPES,
         **_UNLIMITED_USER,
     }
     if permissions.may_answer:

@@ -18,6 +18,8 @@ Role = Literal["server", "worker", "program"]
 ROLES: tuple[Role, ...] = ("server", "worker", "program")
 
 ANSWER_WITHIN_SECONDS = 60
+CONNECTION_TYPES = ("STANDARD",)
+"""No leaf node: a host's credentials are not for a broker that speaks for many."""
 
 
 class Permissions(msgspec.Struct, frozen=True, kw_only=True):

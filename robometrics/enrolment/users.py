@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from robometrics.enrolment.permissions import (
     ANSWER_WITHIN_SECONDS,
+    CONNECTION_TYPES,
     Names,
     permissions_of,
 )
@@ -31,13 +32,21 @@ def _user(identity: Identity) -> str:
     token = escape(identity.name)
     names = Names(token, identity.public_key)
     permissions = permissions_of(identity.role, names)
-    answers = f'allow_responses: {{ max: 1, expires: "{ANSWER_WITHIN_SECONDS}s" }}'
+    lines = [
+        f"publish {{ allow: {json.dumps(permissions.publish)} }}",
+        f"subscribe {{ allow: {json.dumps(permissions.subscribe)} }}",
+    ]
+    if permissions.may_answer:
+        expires = f'"{ANSWER_WITHIN_SECONDS}s"'
+        lines.append(f"allow_responses {{ max: 1, expires: {expires} }}")
+    inside = "\n".join(f"        {line}" for line in lines)
     return f"""\
     # {identity.role} {token}
-    {{ nkey: {identity.public_key}
+    {{
+      nkey: {identity.public_key}
+      allowed_connection_types: {json.dumps(CONNECTION_TYPES)}
       permissions {{
-        publish {{ allow: {json.dumps(permissions.publish)} }}
-        subscribe {{ allow: {json.dumps(permissions.subscribe)} }}
-        {answers if permissions.may_answer else ""}
-      }} }}
+{inside}
+      }}
+    }}
 """

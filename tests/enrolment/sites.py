@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import anyio
-from servers import NatsServer
+from servers import NatsServer, free_port
 
 from robometrics.address import BrokerAddress
 from robometrics.broker import open_link, provision
@@ -28,10 +28,13 @@ class EnrolledSite:
             self.office.enroll("worker", host)
             self.office.enroll("program", host)
         self.server = NatsServer(folder / "nats")
+        self.leaf_port = free_port()
         self.pid_file = folder / "nats.pid"
         self.server.config = folder / "nats.conf"
         self.server.config.write_text(
-            f'pid_file: "{self.pid_file}"\ninclude "site/nats-access.conf"\n'
+            f'pid_file: "{self.pid_file}"\n'
+            f'leafnodes {{ listen: "127.0.0.1:{self.leaf_port}" }}\n'
+            'include "site/nats-access.conf"\n'
         )
 
     def address(self, role: Role, name: str) -> BrokerAddress:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import anyio
 import pytest
+from servers import NatsServer
 from waiting import eventually
 
 from robometrics import subjects
@@ -242,3 +244,29 @@ async def test_an_acknowledgement_sent_elsewhere_is_no_sample_and_no_order(
         assert before + 5 <= await unacknowledged(server, before + 5)
         with pytest.raises(DiscardMessageError):
             decode_batch(heard[0])
+
+
+async def test_credentials_of_a_host_are_not_for_a_broker_of_many(
+    site: EnrolledSite, tmp_path: Path
+) -> None:
+    """A leaf node would bring in whoever connects to it."""
+    file = Path(site.address("worker", OWN).credentials_file)
+    way = f'credentials: "{file}"'
+    if site.kind == "users":
+        way = f'nkey: "{file.read_text().strip()}"'
+    leaf = NatsServer(tmp_path / "leaf")
+    leaf.directory.mkdir()
+    leaf.config = tmp_path / "leaf.conf"
+    leaf.config.write_text(
+        f"""leafnodes {{ remotes: [{{
+          url: "nats-leaf://127.0.0.1:{site.leaf_port}"
+          {way} }}] }}"""
+    )
+    log = leaf.directory / "nats.log"
+
+    leaf.start(jetstream=False)
+    try:
+        await eventually(lambda: "Leafnode Error" in log.read_text())
+        assert "Authorization Violation" in log.read_text()
+    finally:
+        leaf.stop()
