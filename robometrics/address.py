@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
 
 import msgspec
 
@@ -38,22 +38,23 @@ def as_address(where: BrokerAddress | str) -> BrokerAddress:
 
 def without_password(urls: str) -> str:
     """Return *urls*, separated by commas, without who asks and their passwords."""
-    return ",".join(map(_without_user, urls.split(",")))
-
-
-def _without_user(url: str) -> str:
-    scheme, separator, rest = url.rpartition("://")
-    host = rest.rpartition("@")[2]
-    return f"{scheme}{separator}{host}"
+    return ",".join(map(_without_user, _NEXT_URL.split(urls)))
 
 
 def has_password(urls: str) -> bool:
-    """Tell whether one of *urls*, separated by commas, holds a secret."""
-    return any(_user_of(url) for url in urls.split(","))
+    """Tell whether one of *urls*, separated by commas, holds a secret.
+
+    A name without a password does, too: to a broker it is a token.
+    """
+    return any("@" in url.partition("?")[0] for url in _NEXT_URL.split(urls))
 
 
-def _user_of(url: str) -> str | None:
-    try:
-        return urlsplit(url).username  # alone, it is a token
-    except ValueError:
-        return None
+def _without_user(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        scheme, rest = "", url
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+
+
+_NEXT_URL = re.compile(r",(?=[a-z+]+://)")
+"""A comma inside a password must not hide half of it."""

@@ -37,10 +37,11 @@ START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 _POLL_SECONDS = 0.05
 _MONGO_CACHE_GB = 0.5
-_OF_BOTH = (
-    *("log_level", "nats_credentials_file"),
-    *("nats_ca_file", "nats_cert_file", "nats_key_file"),
+_FOR_A_BROKER = (
+    *("nats_credentials_file", "nats_ca_file"),
+    *("nats_cert_file", "nats_key_file"),
 )
+_OF_BOTH = ("log_level", *_FOR_A_BROKER)
 """Options of server and worker alike."""
 
 Check = Callable[[], Awaitable[bool]]
@@ -90,6 +91,9 @@ class _Plan:
     """What is started, in this order, and how each tells that it answers."""
 
     def __init__(self, settings: UpSettings, folder: Path) -> None:
+        if not settings.nats_url:  # the own broker lets in who is on this machine
+            nothing = dict.fromkeys(_FOR_A_BROKER, "")
+            settings = msgspec.structs.replace(settings, **nothing)
         self._settings = settings
         logs = folder / "logs"
         try:
