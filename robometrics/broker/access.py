@@ -96,12 +96,18 @@ def explained(error: BaseException) -> str:
             f"{said}; these credentials are not for that: is this the host that they "
             "were made for (robometrics enroll HOST)?"
         )
-    if "authorization violation" in lower or "user authentication" in lower:
+    if is_refusal(error):
         return (
             f"{said}; the broker does not know these credentials: were they revoked, "
             "or is its configuration not reloaded since robometrics enroll?"
         )
     return repr(error)
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Tell whether the broker does not let in who connected."""
+    said = str(error).lower()
+    return "authorization violation" in said or "user authentication" in said
 
 
 def _credentials(address: BrokerAddress) -> str:

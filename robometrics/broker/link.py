@@ -22,7 +22,12 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
 from robometrics.address import BrokerAddress, as_address
-from robometrics.broker.access import connect_options, explained, inbox_of
+from robometrics.broker.access import (
+    connect_options,
+    explained,
+    inbox_of,
+    is_refusal,
+)
 from robometrics.broker.client import LastingClient
 from robometrics.broker.parsing import Receive
 from robometrics.errors import RetryLaterError, SettingsError
@@ -309,6 +314,11 @@ class Link:
     async def _on_error(self, error: Exception) -> None:
         # Refused permissions and slow consumers show up here and nowhere else.
         self._note(explained(error))
+        if self.has_identity and is_refusal(error):
+            # nats-py would try the same again; the file may hold others by now.
+            if self.client is None:
+                raise error
+            self._closed.set()
 
     async def _on_disconnected(self) -> None:
         self._up.clear()

@@ -79,7 +79,6 @@ async def test_a_revoked_host_is_thrown_out_for_good_and_the_others_stay(
         assert not own.is_up
     site.server.stop()
     said = capsys.readouterr().out
-    assert str(site.office.credentials_file(site.office.open(None)[0], "worker", OWN))
     assert f"{OWN} is revoked" in said
 
 
@@ -99,6 +98,26 @@ async def test_a_broker_that_was_not_told_of_a_revocation_is_said_and_told_later
     said = capsys.readouterr().err
     assert ("nats_pid_file" if kind == "users" else "broker was not told") in said
     assert [] == site.office.open(None)[0].of(OWN)
+
+
+async def test_a_program_whose_credentials_were_replaced_says_to_start_it_again(
+    tmp_path: Path,
+) -> None:
+    site = EnrolledSite("users", tmp_path)
+    site.server.start()
+    await site.provision()
+    address = site.address("worker", OWN)
+    async with open_link(address, "worker") as link:
+        assert await can_speak(link, OWN)
+
+        await run(site, "revoke", OWN)
+        await run(site, "enroll", OWN)
+
+        await eventually(lambda: "start this program again" in link.last_error)
+        assert not link.is_up
+    async with open_link(address, "worker, started again") as link:
+        assert await can_speak(link, OWN)
+    site.server.stop()
 
 
 async def test_what_is_enrolled_twice_or_never_is_refused_with_what_to_do(
