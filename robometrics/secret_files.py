@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 from robometrics.errors import SettingsError
@@ -15,7 +16,9 @@ from robometrics.errors import SettingsError
 SECRET_BYTES_MAX = 64 * 1024
 
 
-def read_secret(path: str | Path, option: str) -> str:
+def read_secret(
+    path: str | Path, option: str, *, max_bytes: int = SECRET_BYTES_MAX
+) -> str:
     """Return the text of the file that *option* names, without blanks around it.
 
     Its group may read it, since that is how a container is handed a secret.
@@ -26,7 +29,7 @@ def read_secret(path: str | Path, option: str) -> str:
     try:
         with Path(path).open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            content = file.read(SECRET_BYTES_MAX + 1)
+            content = file.read(max_bytes + 1)
     except OSError as exc:
         raise SettingsError(f"{option} = {str(path)!r}: {exc.strerror}") from exc
     if mode & (stat.S_IRWXO | stat.S_IWGRP):
@@ -39,15 +42,18 @@ def read_secret(path: str | Path, option: str) -> str:
         text = content.decode().strip()
     except UnicodeDecodeError:
         text = ""
-    if not text or len(content) > SECRET_BYTES_MAX:
-        raise SettingsError(f"{option} = {str(path)!r}: it holds no secret")
+    if not text or len(content) > max_bytes:
+        raise SettingsError(
+            f"{option} = {str(path)!r}: it holds no secret, or more than "
+            f"{max_bytes} bytes"
+        )
     return text
 
 
 def write_private(path: Path, text: str) -> None:
     """Write *text* for this user alone, whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    draft = Path(name)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)

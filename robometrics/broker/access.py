@@ -98,8 +98,9 @@ def explained(error: BaseException) -> str:
         )
     if is_refusal(error):
         return (
-            f"{said}; the broker does not know these credentials: were they revoked, "
-            "or is its configuration not reloaded since robometrics enroll?"
+            f"{said}; the broker does not know these credentials, or wants some "
+            "(nats_credentials_file): were they revoked, or is its configuration not "
+            "reloaded since robometrics enroll?"
         )
     return repr(error)
 

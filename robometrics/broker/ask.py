@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import ssl
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,10 +14,15 @@ from nats.aio.msg import Msg
 from nats.errors import NoRespondersError
 
 from robometrics.address import BrokerAddress, as_address
-from robometrics.broker.access import connect_options, explained, inbox_of
+from robometrics.broker.access import (
+    connect_options,
+    explained,
+    inbox_of,
+    is_refusal,
+)
 from robometrics.broker.client import LastingClient
 from robometrics.broker.link import DOWN_ERRORS
-from robometrics.errors import RetryLaterError
+from robometrics.errors import RetryLaterError, SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +38,9 @@ async def ask_once(
 
     Returns:
         The reply, or ``None`` if there is no broker or nobody listens.
+
+    Raises:
+        SettingsError: Credentials or certificates cannot be used, or are refused.
     """
     try:
         async with _connected(where, timeout_seconds) as client:
@@ -40,8 +49,10 @@ async def ask_once(
                     reply = await client.request(subject, data, timeout=timeout_seconds)
                     return bytes(reply.data)
     except DOWN_ERRORS as exc:
-        address = as_address(where)
-        log.debug("no answer by way of %s: %s", address.shown, explained(exc))
+        why = f"{as_address(where).shown}: {explained(exc)}"
+        if is_refusal(exc) or isinstance(exc, ssl.SSLError):
+            raise SettingsError(why) from exc  # asking again would not help
+        log.debug("no answer by way of %s", why)
     return None
 
 
@@ -51,7 +62,8 @@ async def ask_all(
     """Connect, ask everybody on *subject*, and return what came within *seconds*.
 
     Raises:
-        RetryLaterError: No broker answers at *url*.
+        RetryLaterError: No broker answers there.
+        SettingsError: Credentials or certificates cannot be used.
     """
     replies: list[bytes] = []
 

@@ -17,7 +17,7 @@ _ANSWERED = (subjects.INBOX.encode(), b"$JS.ACK.")
 
 
 class LastingClient(Client):
-    """nats-py's client, less two of its faults, with a short way in and out.
+    """nats-py's client, less some of its faults, with a short way in and out.
 
     The usual way costs a parsed header, a queue and a task's turn for each message.
     That is most of what an acknowledgement would cost.

@@ -100,8 +100,9 @@ def run_revoke(options: argparse.Namespace) -> int:
         if site.kind == "users":
             print(_have_reloaded(settings))
             return 0
-        file = settings.nats_credentials_file or str(office.system_file)
-        broker = msgspec.structs.replace(settings.broker, credentials_file=file)
+        broker = msgspec.structs.replace(
+            settings.broker, credentials_file=str(office.system_file)
+        )
         anyio.run(partial(pushing.push_account, broker, operator.account(site)))
     except RoboMetricsError as exc:
         return complain(exc)

@@ -24,6 +24,8 @@ SERVER: Literal["server"] = "server"
 """The role, and the name under which it is enrolled."""
 
 _FILE = "site.json"
+_SITE_BYTES_MAX = 64 << 20
+"""Some hundred thousand hosts."""
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -67,22 +69,23 @@ def locked(folder: Path) -> Iterator[None]:
     """Let nobody else change the site in *folder*; make the folder if need be.
 
     Raises:
-        SettingsError: The folder cannot be used.
+        SettingsError: The folder cannot be used, or nothing written to it.
     """
+    descriptor = -1
     try:
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         (folder / "credentials").mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     except OSError as exc:
         raise SettingsError(
             f"site_dir = {str(folder)!r}: {exc.strerror}; run this as its owner, or "
             "choose another --site-dir"
         ) from exc
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
     finally:
-        os.close(descriptor)
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def read_site(folder: Path) -> Site | None:
@@ -95,7 +98,8 @@ def read_site(folder: Path) -> Site | None:
     if not path.exists():
         return None
     try:
-        return msgspec.json.decode(read_secret(path, "site_dir"), type=Site)
+        text = read_secret(path, "site_dir", max_bytes=_SITE_BYTES_MAX)
+        return msgspec.json.decode(text, type=Site)
     except msgspec.MsgspecError as exc:
         raise SettingsError(f"{path} is damaged: {exc}; restore a backup") from exc
 

@@ -15,7 +15,7 @@ import msgspec
 
 from robometrics import runtime, subjects
 from robometrics.broker import ask_all, ask_once
-from robometrics.errors import DiscardMessageError, NoWorkerError
+from robometrics.errors import DiscardMessageError, NoWorkerError, SettingsError
 from robometrics.requests import (
     REPLY_BYTES_MAX,
     AnyRequest,
@@ -91,8 +91,13 @@ def ask(request: AnyRequest, settings: ClientSettings) -> Reply:
         NoWorkerError: Nobody answered.
     """
     answers = []
+    problem = ""
     for way in (_ask_by_nats, _ask_by_socket):
-        reply = way(request, settings)
+        try:
+            reply = way(request, settings)
+        except SettingsError as exc:  # of the broker; the socket needs none of that
+            problem = f"; {exc}"
+            continue
         if reply is not None and reply.accepted:
             return reply
         answers.append(reply)
@@ -101,7 +106,7 @@ def ask(request: AnyRequest, settings: ClientSettings) -> Reply:
             return reply
     raise NoWorkerError(
         f"no worker answered, by {settings.broker.shown} or {settings.socket_path}: "
-        "is robometrics-worker (or robometrics up) running on this host?"
+        f"is robometrics-worker (or robometrics up) running on this host?{problem}"
     )
 
 
@@ -110,6 +115,7 @@ def ask_host(request: AnyRequest, settings: ClientSettings, host: str) -> Reply:
 
     Raises:
         NoWorkerError: Nobody answered.
+        SettingsError: The broker does not let this program in.
     """
     reply = _ask_by_nats(request, settings, host)
     if reply is None:

@@ -93,7 +93,8 @@ async def test_a_broker_is_believed_whom_the_right_authority_signed_for(
     good, bad = (
         BrokerAddress(url=secured.url, ca_file=each.file) for each in (ours, theirs)
     )
-    assert None is await ask_once(bad, ["nobody"], b"", timeout_seconds=2)
+    with pytest.raises(SettingsError, match="certificate is refused"):
+        await ask_once(bad, ["nobody"], b"", timeout_seconds=2)
     async with open_link(good, "answers") as link:
 
         async def answer(message: Any) -> None:

@@ -20,13 +20,14 @@ from robometrics.broker import (
     AckedPublisher,
     Link,
     Message,
+    ask_once,
     last_sequence,
     open_link,
     unacknowledged,
 )
 from robometrics.enrolment.keys import new_seed, public_key
 from robometrics.enrolment.permissions import Role
-from robometrics.errors import DiscardMessageError
+from robometrics.errors import DiscardMessageError, SettingsError
 from robometrics.schema import decode_batch
 
 from .sites import HOSTS, EnrolledSite
@@ -184,6 +185,8 @@ async def test_who_has_no_credentials_or_made_up_ones_is_not_let_in(
             )
             assert not link.is_up
             assert "robometrics enroll" in link.last_error
+        with pytest.raises(SettingsError, match="robometrics enroll"):
+            await ask_once(address, [subjects.CONTROL], b"", timeout_seconds=5)
 
 
 async def test_an_answer_is_no_way_to_speak_for_another(site: EnrolledSite) -> None:

@@ -14,6 +14,10 @@ from waiting import eventually
 from robometrics import subjects
 from robometrics.broker import Link, open_link
 from robometrics.cli.main import main
+from robometrics.enrolment.keys import new_seed, public_key
+from robometrics.enrolment.office import Office
+from robometrics.enrolment.site import Identity, Site, locked, read_site, write_site
+from robometrics.errors import SettingsError
 
 from .sites import HOSTS, KINDS, EnrolledSite
 
@@ -174,3 +178,31 @@ def test_a_hostile_host_name_stays_inside_its_place(tmp_path: Path) -> None:
         assert site.office.folder / "credentials" == path.parent
     site.server.start()  # it reads its configuration
     site.server.stop()
+
+
+def test_a_large_fleet_is_remembered_whole(tmp_path: Path) -> None:
+    found = [
+        Identity("worker", f"robot-{number}", public_key(new_seed("user")))
+        for number in range(1_000)
+    ]
+    with locked(tmp_path):
+        write_site(tmp_path, Site(kind="users", identities=found))
+
+    site = read_site(tmp_path)
+
+    assert site is not None
+    assert found == site.identities
+
+
+def test_a_folder_that_takes_nothing_is_an_error_that_names_it(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+
+    with pytest.raises(SettingsError, match="--site-dir"):
+        Office(file / "site").open(None)
+    office = Office(tmp_path / "site")
+    office.open(None)
+    office.access_file.unlink()
+    office.access_file.mkdir()
+    with pytest.raises(SettingsError, match="--site-dir"):
+        office.enroll("worker", OWN)

@@ -16,7 +16,11 @@ from servers import NatsServer
 
 from robometrics import subjects
 from robometrics.broker import Link
-from robometrics.errors import RegistrationRefusedError, SettingsError
+from robometrics.errors import (
+    NoWorkerError,
+    RegistrationRefusedError,
+    SettingsError,
+)
 from robometrics.lib import client
 from robometrics.publisher.rights import Peer, Rights, users_of
 from robometrics.publisher.worker import worker
@@ -188,3 +192,31 @@ def test_a_user_whom_nobody_knows_is_nobody_in_particular(
     with pytest.raises(RegistrationRefusedError):
         Rights().check_processes(Peer(1, ALICE), [of_alice])
     Rights().check_processes(Peer(of_alice, ALICE), [of_alice])  # that one it is
+
+
+async def test_credentials_that_cannot_be_used_leave_a_program_the_socket(
+    nats_server: NatsServer, tmp_path: Path
+) -> None:
+    open_to_all = tmp_path / "program.nkey"
+    open_to_all.write_text("SU")
+    open_to_all.chmod(0o644)
+    settings = settings_for(nats_server.url, tmp_path)
+    asked = client.register_request("me", os.getpid())
+    told = {
+        path: ClientSettings(
+            nats_url=nats_server.url,
+            nats_credentials_file=str(open_to_all),
+            socket_path=path,
+        )
+        for path in (settings.socket_path, str(tmp_path / "no.sock"))
+    }
+    async with running(settings):
+        reply = await anyio.to_thread.run_sync(
+            client.ask, asked, told[settings.socket_path]
+        )
+        with pytest.raises(NoWorkerError, match="chmod 600"):
+            await anyio.to_thread.run_sync(
+                client.ask, asked, told[str(tmp_path / "no.sock")]
+            )
+
+    assert reply.accepted
