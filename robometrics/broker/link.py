@@ -39,6 +39,9 @@ ECHO_WITHIN_SECONDS = 4.0
 LAST_RETRY_SECONDS = 1.0
 REBUILD_SECONDS = 60.0
 CANCEL_AGAIN_SECONDS = 0.1
+REFUSED_RETRY_FACTOR = 5.0
+"""Hosts that are not let in any more must not keep the broker busy."""
+
 DOWN_ERRORS = (NatsError, OSError, TimeoutError, asyncio.TimeoutError, EOFError)
 """What any call on a client may raise while the server is away."""
 
@@ -104,6 +107,7 @@ class Link:
         self._closed = asyncio.Event()
         self._subscriptions: set[Subscription] = set()
         self._attempt = 0
+        self._is_refused = False
 
     @property
     def is_up(self) -> bool:
@@ -215,12 +219,14 @@ class Link:
                 try:
                     await self._serve_one_client()
                 except DOWN_ERRORS as exc:
-                    self._note(f"connecting failed: {explained(exc)}")
+                    if not self._is_refused:  # else it is said already
+                        self._note(f"connecting failed: {explained(exc)}")
                 except SettingsError as exc:  # a file may be mended while this runs
                     self._note(str(exc))
                 self._up.clear()
                 await self._close_client()
-                await asyncio.sleep(random.uniform(0.2, 1.0))  # noqa: S311
+                factor = REFUSED_RETRY_FACTOR if self._is_refused else 1.0
+                await asyncio.sleep(factor * random.uniform(0.2, 1.0))  # noqa: S311
         finally:
             self._up.clear()
             await self._close_client()
@@ -258,6 +264,7 @@ class Link:
         for subscription in list(self._subscriptions):
             await subscription.attach(client)
         self.sessions += 1
+        self._is_refused = False
         self._up.set()
         log.info("connected to %s", self.url)
         watchdog = asyncio.create_task(self._watch(client))
@@ -314,7 +321,8 @@ class Link:
     async def _on_error(self, error: Exception) -> None:
         # Refused permissions and slow consumers show up here and nowhere else.
         self._note(explained(error))
-        if self.has_identity and is_refusal(error):
+        self._is_refused = is_refusal(error)
+        if self.has_identity and self._is_refused:
             # nats-py would try the same again; the file may hold others by now.
             if self.client is None:
                 raise error
