@@ -168,6 +168,23 @@ async def test_a_program_asks_the_worker_of_its_host_and_nobody_else(
             assert await is_refused(link, verb, subject), subject
 
 
+async def test_a_server_keeps_the_stream_and_cannot_empty_it(
+    site: EnrolledSite,
+) -> None:
+    async with connected(site, "server", "server") as link:
+        assert 0 <= await last_sequence(link)
+
+        for verb, subject in (
+            ("publish", "$JS.API.STREAM.DELETE.ROBOMETRICS"),
+            ("publish", "$JS.API.STREAM.PURGE.ROBOMETRICS"),
+            ("publish", "$JS.API.STREAM.CREATE.ANOTHER"),
+            ("publish", "$SYS.REQ.CLAIMS.UPDATE"),
+            ("subscribe", "_INBOX.>"),
+            ("subscribe", subjects.ANY_REGISTER),
+        ):
+            assert await is_refused(link, verb, subject), subject
+
+
 async def test_who_has_no_credentials_or_made_up_ones_is_not_let_in(
     site: EnrolledSite,
 ) -> None:
