@@ -57,6 +57,12 @@ class TooManyFilesError(SkipProcessError):
     code = "too_many_open_files"
 
 
+class EnrolmentError(RoboMetricsError):
+    """Nobody can be enrolled or revoked like that: ask for something else."""
+
+    code = "enrolment"
+
+
 class RegistrationRefusedError(RoboMetricsError):
     """The worker will not watch this process; asking again will not help."""
 

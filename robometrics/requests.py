@@ -33,6 +33,7 @@ INTERVAL_NS_MIN = 1_000_000
 INTERVAL_NS_MAX = 60 * NS_PER_SECOND
 BURST_NS_MAX = 600 * NS_PER_SECOND
 
+Token = Annotated[str, msgspec.Meta(max_length=256)]
 IntervalNs = Annotated[int, msgspec.Meta(ge=INTERVAL_NS_MIN, le=INTERVAL_NS_MAX)]
 
 
@@ -103,6 +104,9 @@ class RegisterRequest(msgspec.Struct, kw_only=True, omit_defaults=True, tag="reg
     """By how much the sender's time namespace sets the time since boot off, and with it
     ``start_ticks``; in ns (see time_namespaces(7))."""
 
+    token: Token = ""
+    """Over the network: what the worker trusts, instead of a user."""
+
 
 class UnregisterRequest(
     msgspec.Struct, kw_only=True, omit_defaults=True, tag="unregister"
@@ -120,6 +124,9 @@ class UnregisterRequest(
     exit_code: Annotated[int, msgspec.Meta(ge=-255, le=2**31 - 1)] | None = None
     boot_id: BootId | None = None
     boottime_offset_ns: int = 0
+    """As in ``RegisterRequest``."""
+
+    token: Token = ""
     """As in ``RegisterRequest``."""
 
 

@@ -17,9 +17,11 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 import msgspec
 
 from robometrics import keeping, rules, runtime
+from robometrics.address import BrokerAddress, has_password
 from robometrics.errors import SettingsError
 from robometrics.sources import (
     CONFIG_ENV,
+    ENV_PREFIX,
     from_environ,
     from_file,
     from_running,
@@ -41,20 +43,54 @@ def _default_data_dir() -> str:
     return str(Path(base) / "robometrics")
 
 
+def _default_site_dir() -> str:
+    if os.geteuid() == 0:
+        return "/etc/robometrics/site"
+    base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return str(Path(base) / "robometrics/site")
+
+
 class Common(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of every program."""
 
     nats_url: Annotated[str, _about("broker, as nats://host:port")] = (
         "nats://127.0.0.1:4222"
     )
+    nats_credentials_file: Annotated[
+        str, _about("file with this program's identity, of robometrics enroll")
+    ] = ""
+    nats_ca_file: Annotated[
+        str, _about("certificates that the broker's must be signed by; turns TLS on")
+    ] = ""
+    nats_cert_file: Annotated[
+        str, _about("certificate to show to the broker, for mutual TLS")
+    ] = ""
+    nats_key_file: Annotated[str, _about("private key of that certificate")] = ""
     socket_path: Annotated[
         str, _about("Unix socket on which the worker takes registrations")
     ] = msgspec.field(default_factory=lambda: str(runtime.directory() / "worker.sock"))
     log_level: Annotated[LogLevel, _about("least severity that is logged")] = "info"
 
+    @property
+    def broker(self) -> BrokerAddress:
+        return BrokerAddress(
+            url=self.nats_url,
+            credentials_file=self.nats_credentials_file,
+            ca_file=self.nats_ca_file,
+            cert_file=self.nats_cert_file,
+            key_file=self.nats_key_file,
+        )
+
 
 class ClientSettings(Common, frozen=True, kw_only=True):
     """Options of a measured program, and of the commands about one."""
+
+    register_host: Annotated[
+        str, _about("host whose worker is asked by the broker (default: this one's)")
+    ] = ""
+    register_token_file: Annotated[
+        str, _about("file with the worker's token, to register over the network")
+    ] = ""
 
 
 class ReaderSettings(Common, frozen=True, kw_only=True):
@@ -63,6 +99,17 @@ class ReaderSettings(Common, frozen=True, kw_only=True):
     api_url: Annotated[str, _about("server, as http://host:port")] = (
         "http://127.0.0.1:8420"
     )
+
+
+class SiteSettings(Common, frozen=True, kw_only=True):
+    """Options of ``robometrics enroll`` and ``revoke``."""
+
+    site_dir: Annotated[str, _about("folder that knows who is enrolled; secret")] = (
+        msgspec.field(default_factory=_default_site_dir)
+    )
+    nats_pid_file: Annotated[
+        str, _about("file with nats-server's pid; it is told to reload after a change")
+    ] = ""
 
 
 class WorkerSettings(Common, frozen=True, kw_only=True):
@@ -110,6 +157,9 @@ class WorkerSettings(Common, frozen=True, kw_only=True):
             'exe = "planner", name = "nav"; see robometrics discover'
         ),
     ] = ()
+    register_token_file: Annotated[
+        str, _about("file with a token that registrations over the network must have")
+    ] = ""
     max_in_flight: Annotated[
         int, _about("messages published and not yet acknowledged", ge=1, le=4_096)
     ] = 256
@@ -255,6 +305,7 @@ class UpSettings(Common, frozen=True, kw_only=True):
 ALL_SETTINGS: tuple[type[Common], ...] = (
     ClientSettings,
     ReaderSettings,
+    SiteSettings,
     WorkerSettings,
     ServerSettings,
     UpSettings,
@@ -344,6 +395,11 @@ def load(
 
 def _converted(cls: type[Common], name: str, value: Any, source: str) -> Any:
     info = next(f for f in msgspec.structs.fields(cls) if f.name == name)
+    if name.endswith("_url") and source == "command line" and has_password(str(value)):
+        raise SettingsError(
+            f"{name}: every user of this machine sees a password on a command line; "
+            f"give it by {ENV_PREFIX}{name.upper()}, or in the file of --config"
+        )
     if name in _TABLES and isinstance(value, str):
         try:
             value = rules.from_toml(value)

@@ -26,6 +26,11 @@ VERIFY = f"{PREFIX}.verify"
 CONTROL = f"{PREFIX}.control"
 """Where all workers are asked at once."""
 
+ANY_REGISTER = f"{PREFIX}.register.*"
+
+INBOX = "_INBOX"
+"""Where answers go of who has no name for the broker."""
+
 TOKEN_BYTES_MAX = 100
 _DIGEST_CHARACTERS = 8
 
@@ -140,3 +145,8 @@ def is_of_the_stream(subject: str) -> bool:
 def register(address: str) -> str:
     """Return where a worker takes requests; *address* is its host or boot id."""
     return f"{PREFIX}.register.{escape(address)}"
+
+
+def inbox_of(public_key: str) -> str:
+    """Return where the answers go that one identity of the broker's asks for."""
+    return f"{INBOX}.{public_key}"

@@ -72,6 +72,8 @@ class NatsServer(Server):
     """A nats-server that a test may kill and start again, on the same port."""
 
     scheme = "nats"
+    config: Path | None = None
+    """What it is to read besides the options given here."""
 
     def start(self, *, jetstream: bool = True) -> None:
         ports = self.directory / "ports"
@@ -83,6 +85,8 @@ class NatsServer(Server):
         if jetstream:
             command += ["--jetstream", f"--store_dir={self.directory / 'store'}"]
         command += [f"--ports_file_dir={ports}"]
+        if self.config is not None:
+            command += [f"--config={self.config}"]
         with (self.directory / "nats.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS

@@ -510,6 +510,7 @@ struct Environment {
     std::optional<std::string> nats_url = get("ROBOMETRICS_NATS_URL");
     std::optional<std::string> socket_path = get("ROBOMETRICS_SOCKET_PATH");
     std::optional<std::string> runtime_dir = get("ROBOMETRICS_RUNTIME_DIR");
+    std::string token_file = get("ROBOMETRICS_REGISTER_TOKEN_FILE").value_or("");
     std::string user_runtime_dir = get("XDG_RUNTIME_DIR").value_or("");
     bool has_config_file = get("ROBOMETRICS_CONFIG").has_value();  // TOML: not read here
 
@@ -954,6 +955,12 @@ inline std::string request_json(const Job& job) {
     return out + "}";
 }
 
+/// The request as it goes over the network, where a token says what a socket need not.
+inline std::string with_token(const std::string& request, const std::string& file) {
+    if (file.empty()) return request;
+    return request.substr(0, request.size() - 1) + ",\"token\":" + quoted(first_line(file)) + "}";
+}
+
 /// Ask once, each way; what nobody accepted is pending, or refused by whoever answered.
 inline Result ask(const Job& job, Socket& socket, const std::atomic<int>& stoppers) {
     const std::string request = request_json(job);
@@ -977,7 +984,8 @@ inline Result ask(const Job& job, Socket& socket, const std::atomic<int>& stoppe
         if (url.empty()) continue;
         const NatsServer server = parse_nats_url(url);
         Channel channel(socket, deadline());
-        const auto answer = ask_nats(channel, server, request);
+        const auto answer =
+            ask_nats(channel, server, with_token(request, job.environment.token_file));
         if (stoppers > 0 || settles(answer, server.name(), channel))
             return answer.value_or(Result{});
     }

@@ -8,12 +8,16 @@ from typing import Any
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, MaxPayloadError, OutboundBufferLimitError
+from nats.errors import Error as NatsError
 
+from robometrics import subjects
 from robometrics.broker.parsing import Receive, ShortParser
+
+_ANSWERED = (subjects.INBOX.encode(), b"$JS.ACK.")
 
 
 class LastingClient(Client):
-    """nats-py's client, less two of its faults, with a short way in and out.
+    """nats-py's client, less some of its faults, with a short way in and out.
 
     The usual way costs a parsed header, a queue and a task's turn for each message.
     That is most of what an acknowledgement would cost.
@@ -56,6 +60,19 @@ class LastingClient(Client):
         if self._flush_queue.empty():
             self._flush_queue.put_nowait(asyncio.get_running_loop().create_future())
 
+    async def _connect_to_server(self, s: Any) -> None:
+        # nats-py leaves open what it connected to and was not let in by.
+        self.drop_transport()
+        self._transport = None
+        await super()._connect_to_server(s)
+
+    def _connect_command(self) -> bytes:
+        # nats-py goes on in plain text when a server, or who poses as one, has no TLS.
+        if "tls" in self.options and not self._server_info.get("tls_required"):
+            raise NatsError("the broker has no TLS, and this program is set up for it")
+        command: bytes = super()._connect_command()
+        return command
+
     async def _process_msg(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Any
     ) -> None:
@@ -71,5 +88,9 @@ class LastingClient(Client):
         # A server passes any bytes as a subject; nats-py expects UTF-8, and its read
         # loop would end: connected, and deaf.
         readable = subject.decode(errors="backslashreplace").encode()
+        if not reply.startswith(_ANSWERED):
+            # Who asks may name any subject, also one on which only who answers may
+            # speak: an answer goes into an inbox or nowhere.
+            reply = b""
         message: Msg = super()._build_message(sid, readable, reply, data, headers)
         return message

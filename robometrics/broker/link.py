@@ -21,9 +21,16 @@ from nats.aio.subscription import Subscription as ClientSubscription
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
+from robometrics.address import BrokerAddress, as_address
+from robometrics.broker.access import (
+    connect_options,
+    explained,
+    inbox_of,
+    is_refusal,
+)
 from robometrics.broker.client import LastingClient
 from robometrics.broker.parsing import Receive
-from robometrics.errors import RetryLaterError
+from robometrics.errors import RetryLaterError, SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +39,9 @@ ECHO_WITHIN_SECONDS = 4.0
 LAST_RETRY_SECONDS = 1.0
 REBUILD_SECONDS = 60.0
 CANCEL_AGAIN_SECONDS = 0.1
+REFUSED_RETRY_FACTOR = 5.0
+"""Hosts that are not let in any more must not keep the broker busy."""
+
 DOWN_ERRORS = (NatsError, OSError, TimeoutError, asyncio.TimeoutError, EOFError)
 """What any call on a client may raise while the server is away."""
 
@@ -81,11 +91,14 @@ async def _ignore(_: Msg) -> None:
 class Link:
     """One supervised connection. Use ``open_link``; ``client`` may change any time."""
 
-    def __init__(self, url: str, name: str) -> None:
-        self.url = url
+    def __init__(self, where: BrokerAddress | str, name: str) -> None:
+        self._address = as_address(where)
+        self.url = self._address.shown
+        """For messages: without a password."""
+
         self.name = name
         self.client: LastingClient | None = None
-        self.inbox = f"_INBOX_{random.getrandbits(96):x}"
+        self.inbox = f"{inbox_of(self._address)}.{random.getrandbits(96):x}"
         self.sessions = 0
         """Connections made so far: a new one may be to a server that lost its disk."""
 
@@ -94,10 +107,16 @@ class Link:
         self._closed = asyncio.Event()
         self._subscriptions: set[Subscription] = set()
         self._attempt = 0
+        self._is_refused = False
 
     @property
     def is_up(self) -> bool:
         return self._up.is_set()
+
+    @property
+    def has_identity(self) -> bool:
+        """Whether the broker is told who this is."""
+        return bool(self._address.credentials_file)
 
     async def wait_up(self) -> LastingClient:
         """Wait until connected; return the client that is."""
@@ -200,20 +219,30 @@ class Link:
                 try:
                     await self._serve_one_client()
                 except DOWN_ERRORS as exc:
-                    self._note(f"connecting failed: {exc!r}")
+                    if not self._is_refused:  # else it is said already
+                        self._note(f"connecting failed: {explained(exc)}")
+                except SettingsError as exc:  # a file may be mended while this runs
+                    self._note(str(exc))
                 self._up.clear()
                 await self._close_client()
-                await asyncio.sleep(random.uniform(0.2, 1.0))  # noqa: S311
+                factor = REFUSED_RETRY_FACTOR if self._is_refused else 1.0
+                await asyncio.sleep(factor * random.uniform(0.2, 1.0))  # noqa: S311
         finally:
             self._up.clear()
             await self._close_client()
 
     async def _serve_one_client(self) -> None:
         self._attempt = 0
+        if not self.inbox.startswith(f"{inbox_of(self._address)}."):
+            raise SettingsError(
+                "nats_credentials_file is another identity's now: start this program "
+                "again"
+            )
         client = LastingClient()
         connecting = client.connect(
-            self.url.split(","),
+            self._address.url.split(","),
             name=self.name,
+            **connect_options(self._address),
             inbox_prefix=self.inbox.encode(),
             max_reconnect_attempts=-1,
             reconnect_to_server_handler=self._pick_server,
@@ -235,6 +264,7 @@ class Link:
         for subscription in list(self._subscriptions):
             await subscription.attach(client)
         self.sessions += 1
+        self._is_refused = False
         self._up.set()
         log.info("connected to %s", self.url)
         watchdog = asyncio.create_task(self._watch(client))
@@ -290,7 +320,13 @@ class Link:
 
     async def _on_error(self, error: Exception) -> None:
         # Refused permissions and slow consumers show up here and nowhere else.
-        self._note(repr(error))
+        self._note(explained(error))
+        self._is_refused = is_refusal(error)
+        if self.has_identity and self._is_refused:
+            # nats-py would try the same again; the file may hold others by now.
+            if self.client is None:
+                raise error
+            self._closed.set()
 
     async def _on_disconnected(self) -> None:
         self._up.clear()
@@ -312,12 +348,16 @@ class Link:
 
 
 @contextlib.asynccontextmanager
-async def open_link(url: str, name: str) -> AsyncIterator[Link]:
-    """Yield a ``Link`` to *url* (comma-separated servers); close it at the end.
+async def open_link(where: BrokerAddress | str, name: str) -> AsyncIterator[Link]:
+    """Yield a ``Link`` to *where*, maybe a mere URL; close it at the end.
 
     It does not wait for the connection: a server that is away is weather.
+
+    Raises:
+        SettingsError: Credentials or certificates cannot be used.
     """
-    link = Link(url, name)
+    link = Link(where, name)
+    connect_options(as_address(where))  # what cannot work is told at once
     supervisor = asyncio.create_task(link.supervise())
     try:
         yield link

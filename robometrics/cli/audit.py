@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     except RoboMetricsError as exc:
         return complain(exc)
     except TimeoutError:
-        return complain(f"no broker answers at {settings.nats_url}")
+        return complain(f"no broker answers at {settings.broker.shown}")
     if options.json:
         audit_page.print_json(reports)
     else:
@@ -92,7 +92,7 @@ async def _audit(
 
     until = time.monotonic() + wait_seconds
     async with (
-        open_link(settings.nats_url, "audit") as link,
+        open_link(settings.broker, "audit") as link,
         open_store(settings.mongo_url, settings.mongo_database) as store,
     ):
         with anyio.fail_after(CONNECT_SECONDS):

@@ -75,7 +75,7 @@ def ask(request: AnyRequest, options: argparse.Namespace) -> list[Reply]:
     if options.all_hosts:
         replies = client.ask_all_hosts(request, settings)
         if not replies:
-            raise RoboMetricsError(f"no worker answered by {settings.nats_url}")
+            raise RoboMetricsError(f"no worker answered by {settings.broker.shown}")
         return replies
     if options.host:
         return [client.ask_host(request, settings, options.host)]

@@ -182,7 +182,7 @@ async def _replay(
     ids = await store.dead_letters.ids() if options.all else options.ids
     replayed = 0
     async with (
-        open_link(settings.nats_url, "dead-letters") as link,
+        open_link(settings.broker, "dead-letters") as link,
         AckedPublisher.open(link, max_in_flight=1) as publisher,
     ):
         with anyio.move_on_after(CONNECT_SECONDS):

@@ -78,5 +78,5 @@ def _print_cost(settings: WorkerSettings, cost: Cost) -> None:
         out.print(f"not measured: {printable(reason)}")
     out.print(
         f"\nmeasured for {cost.seconds:.1f} s on this host; sending to "
-        f"{printable(settings.nats_url)} is not part of it"
+        f"{printable(settings.broker.shown)} is not part of it"
     )

@@ -16,6 +16,7 @@ from robometrics.cli import (
     dead_letters,
     discover,
     doctor,
+    enroll,
     export,
     processes,
     provision,
@@ -55,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rebuild.add_parser(commands)
     dead_letters.add_parser(commands)
     doctor.add_parser(commands)
+    enroll.add_parsers(commands)
     services.add_parsers(commands)
     sync.add_parser(commands)
     report.add_parser(commands)

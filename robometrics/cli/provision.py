@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     except RoboMetricsError as exc:
         return complain(exc)
     except TimeoutError:
-        return complain(f"no broker answers at {settings.nats_url}")
+        return complain(f"no broker answers at {settings.broker.shown}")
     print("stream, consumers and collections are there")
     return 0
 
@@ -48,7 +48,7 @@ async def _provision(settings: ServerSettings) -> None:
     )
     from robometrics.store import open_store  # noqa: PLC0415
 
-    async with open_link(settings.nats_url, "provision") as link:
+    async with open_link(settings.broker, "provision") as link:
         with anyio.fail_after(CONNECT_SECONDS):
             await link.wait_up()
         await provision(

@@ -36,7 +36,7 @@ async def server(settings: ServerSettings, stop: anyio.Event) -> None:
 
     makers = {"persist": persist, "rollup": rollup}
     async with (
-        open_link(settings.nats_url, f"server {','.join(settings.roles)}") as link,
+        open_link(settings.broker, f"server {','.join(settings.roles)}") as link,
         open_store(settings.mongo_url, settings.mongo_database) as store,
         anyio.create_task_group() as tg,
     ):

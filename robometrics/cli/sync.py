@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from robometrics import __version__
+from robometrics.address import BrokerAddress, without_password
 from robometrics.cli.services import EXIT_USAGE, complain, missing
 from robometrics.errors import NoVerifierError, RoboMetricsError, SettingsError
-from robometrics.settings import WorkerSettings, load
+from robometrics.settings import ClientSettings, WorkerSettings, load
 
 if TYPE_CHECKING:
     import anyio
@@ -84,7 +85,12 @@ def _describe(parser: argparse.ArgumentParser) -> None:
         f"{EXIT_USAGE} something is left, {EXIT_NO_SERVER} no server answers there "
         f"what is stored, {EXIT_INTERRUPTED} interrupted."
     )
-    parser.add_argument("url", metavar="URL", help="the broker, as nats://server:4222")
+    parser.add_argument(
+        "url",
+        nargs="?",
+        metavar="URL",
+        help="the broker, as nats://server:4222 (default: ROBOMETRICS_NATS_URL)",
+    )
     parser.add_argument(
         "--wait-seconds",
         type=float,
@@ -108,11 +114,13 @@ def run(options: argparse.Namespace) -> int:
     logging.basicConfig(level="ERROR", stream=sys.stderr, format="%(message)s")
     logging.getLogger("nats").setLevel(logging.CRITICAL)
     try:
-        check_url(options.url)
+        chosen = {"nats_url": options.url} if options.url is not None else {}
+        broker = load(ClientSettings, chosen).broker
+        check_url(broker.url)
         if not options.wait_seconds > 0:
             raise SettingsError("--wait-seconds: must be more than 0")
         with taken_over(outbox_path(options)) as outbox:
-            job = _Job(options.url, options.wait_seconds, outbox)
+            job = _Job(broker, options.wait_seconds, outbox)
             service = partial(run_until_signalled, job.run, drain_seconds=STOP_SECONDS)
             anyio.run(service)
             if job.upload is not None:
@@ -127,9 +135,11 @@ def run(options: argparse.Namespace) -> int:
 class _Job:
     """One upload, and how it ended."""
 
-    def __init__(self, url: str, wait_seconds: float, outbox: Outbox) -> None:
+    def __init__(
+        self, broker: BrokerAddress, wait_seconds: float, outbox: Outbox
+    ) -> None:
         self.upload: Upload | None = None
-        self._url = url
+        self._broker = broker
         self._wait_seconds = wait_seconds
         self._outbox = outbox
         self._problem: RoboMetricsError | None = None
@@ -141,7 +151,7 @@ class _Job:
         from robometrics.publisher.sync import Upload  # noqa: PLC0415
 
         async with (
-            open_link(self._url, "sync") as link,
+            open_link(self._broker, "sync") as link,
             AckedPublisher.open(link, max_in_flight=IN_FLIGHT) as publisher,
         ):
             destination = Destination(link, publisher)
@@ -170,15 +180,16 @@ class _Job:
 def check_url(url: str) -> None:
     """Raise ``SettingsError`` if *url* cannot be that of a broker, or of several."""
     for each in url.split(","):
+        shown = without_password(each)
         try:
             parts = urlsplit(each)
             port = parts.port
         except ValueError as exc:
-            raise SettingsError(f"{each!r} is no URL: {exc}") from exc
+            raise SettingsError(f"{shown!r} is no URL: {exc}") from exc
         if parts.scheme not in ("nats", "tls") or not parts.hostname or port == 0:
             hint = {
                 "mongodb": "that is a database; data go there by way of the broker, ",
                 "http": "that is a web server; data go to the broker, ",
                 "https": "that is a web server; data go to the broker, ",
             }.get(parts.scheme, "write it ")
-            raise SettingsError(f"{each!r}: {hint}as nats://server:4222")
+            raise SettingsError(f"{shown!r}: {hint}as nats://server:4222")

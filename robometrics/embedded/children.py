@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import anyio
@@ -25,14 +25,23 @@ Say = Callable[[str], None]
 
 
 class Child:
-    """One program: started, started again when it dies, stopped on request."""
+    """One program: started, started again when it dies, stopped on request.
+
+    What may hold a secret reaches it by *environ*: every user sees command lines.
+    """
 
     def __init__(
-        self, name: str, command: Sequence[str], log_folder: Path, say: Say
+        self,
+        name: str,
+        command: Sequence[str],
+        log_folder: Path,
+        say: Say,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.restarts = 0
         self._command = command
+        self._environ = dict(os.environ) | dict(environ or {})
         self._log = log_folder / f"{name}.log"
         self._say = say
         self._stopping = anyio.Event()
@@ -104,6 +113,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                env=self._environ,
                 start_new_session=True,
             )
         if self._stopping.is_set():  # meanwhile

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import anyio
+import msgspec
 
 from robometrics import runtime
 from robometrics.broker import open_link
@@ -36,6 +37,12 @@ START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 _POLL_SECONDS = 0.05
 _MONGO_CACHE_GB = 0.5
+_FOR_A_BROKER = (
+    *("nats_credentials_file", "nats_ca_file"),
+    *("nats_cert_file", "nats_key_file"),
+)
+_OF_BOTH = ("log_level", *_FOR_A_BROKER)
+"""Options of server and worker alike."""
 
 Check = Callable[[], Awaitable[bool]]
 
@@ -84,6 +91,9 @@ class _Plan:
     """What is started, in this order, and how each tells that it answers."""
 
     def __init__(self, settings: UpSettings, folder: Path) -> None:
+        if not settings.nats_url:  # the own broker lets in who is on this machine
+            nothing = dict.fromkeys(_FOR_A_BROKER, "")
+            settings = msgspec.structs.replace(settings, **nothing)
         self._settings = settings
         logs = folder / "logs"
         try:
@@ -123,23 +133,21 @@ class _Plan:
         self._port = _port(settings.port, settings.bind)
         shown = "127.0.0.1" if settings.bind in ("0.0.0.0", "::") else settings.bind  # noqa: S104
         self.api_url = f"http://{shown}:{self._port}"
-        server = [*python, "server", f"--nats-url={self.nats_url}"]
-        server += [
-            f"--mongo-url={self.mongo_url}",
-            "--roles=api,persist,rollup,housekeeping",
-        ]
-        server += [f"--port={self._port}", *to_flags(settings, ["bind", "log_level"])]
-        self.children.append(Child("server", server, logs, say))
+        urls = {
+            "ROBOMETRICS_NATS_URL": self.nats_url,
+            "ROBOMETRICS_MONGO_URL": self.mongo_url,
+        }
+        server = [*python, "server", "--roles=api,persist,rollup,housekeeping"]
+        server += [f"--port={self._port}", *to_flags(settings, ["bind", *_OF_BOTH])]
+        self.children.append(Child("server", server, logs, say, urls))
         self._checks.append(("server", self._server_is_ready))
 
-        worker = [*python, "worker", f"--nats-url={self.nats_url}"]
         self._worker_dir = folder / "worker"
-        worker += [f"--data-dir={self._worker_dir}"]
+        worker = [*python, "worker", f"--data-dir={self._worker_dir}"]
         worker += to_flags(
-            settings,
-            ["host", "socket_path", "interval_seconds", "log_level", "discover"],
+            settings, ["host", "socket_path", "interval_seconds", "discover", *_OF_BOTH]
         )
-        self.children.append(Child("worker", worker, logs, say))
+        self.children.append(Child("worker", worker, logs, say, urls))
         self._checks.append(("worker", self._host_is_seen))
 
     def running(self) -> runtime.Running:
@@ -182,7 +190,8 @@ class _Plan:
         return f"{name} does not start; it said last:\n{tail}{hint}"
 
     async def _broker_answers(self) -> bool:
-        async with open_link(self.nats_url, "up") as link:
+        broker = msgspec.structs.replace(self._settings.broker, url=self.nats_url)
+        async with open_link(broker, "up") as link:
             with anyio.move_on_after(1):
                 await link.wait_up()
             return link.is_up

@@ -11,9 +11,11 @@ import socket
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+import msgspec
+
 from robometrics import runtime, subjects
 from robometrics.broker import ask_all, ask_once
-from robometrics.errors import DiscardMessageError, NoWorkerError
+from robometrics.errors import DiscardMessageError, NoWorkerError, SettingsError
 from robometrics.requests import (
     REPLY_BYTES_MAX,
     AnyRequest,
@@ -24,6 +26,7 @@ from robometrics.requests import (
     decode_reply,
     encode_request,
 )
+from robometrics.secret_files import read_secret
 from robometrics.settings import ClientSettings
 
 T = TypeVar("T")
@@ -87,10 +90,14 @@ def ask(request: AnyRequest, settings: ClientSettings) -> Reply:
     Raises:
         NoWorkerError: Nobody answered.
     """
-    data = encode_request(request)
     answers = []
-    for way in (_ask_by_nats, ask_by_socket):
-        reply = way(data, settings)
+    problem = ""
+    for way in (_ask_by_nats, _ask_by_socket):
+        try:
+            reply = way(request, settings)
+        except SettingsError as exc:  # of the broker; the socket needs none of that
+            problem = f"; {exc}"
+            continue
         if reply is not None and reply.accepted:
             return reply
         answers.append(reply)
@@ -98,8 +105,8 @@ def ask(request: AnyRequest, settings: ClientSettings) -> Reply:
         if reply is not None:
             return reply
     raise NoWorkerError(
-        f"no worker answered, by {settings.nats_url} or {settings.socket_path}: "
-        "is robometrics-worker (or robometrics up) running on this host?"
+        f"no worker answered, by {settings.broker.shown} or {settings.socket_path}: "
+        f"is robometrics-worker (or robometrics up) running on this host?{problem}"
     )
 
 
@@ -108,12 +115,13 @@ def ask_host(request: AnyRequest, settings: ClientSettings, host: str) -> Reply:
 
     Raises:
         NoWorkerError: Nobody answered.
+        SettingsError: The broker does not let this program in.
     """
-    reply = _ask_by_nats(encode_request(request), settings, host)
+    reply = _ask_by_nats(request, settings, host)
     if reply is None:
         raise NoWorkerError(
-            f"no worker of {host} answered by {settings.nats_url}: is it running, and "
-            "on that broker?"
+            f"no worker of {host} answered by {settings.broker.shown}: is it running, "
+            "and on that broker?"
         )
     return reply
 
@@ -125,7 +133,7 @@ def ask_all_hosts(request: AnyRequest, settings: ClientSettings) -> list[Reply]:
         RetryLaterError: There is no broker.
     """
     asking = ask_all(
-        settings.nats_url,
+        settings.broker,
         subjects.CONTROL,
         encode_request(request),
         seconds=ANSWER_SECONDS,
@@ -149,17 +157,29 @@ def ask_by_socket(data: bytes, settings: ClientSettings) -> Reply | None:
     return None
 
 
+def _ask_by_socket(request: AnyRequest, settings: ClientSettings) -> Reply | None:
+    return ask_by_socket(encode_request(request), settings)
+
+
 def _ask_by_nats(
-    data: bytes, settings: ClientSettings, host: str | None = None
+    request: AnyRequest, settings: ClientSettings, host: str | None = None
 ) -> Reply | None:
-    address = host or runtime.boot_id() or socket.gethostname()
+    if isinstance(request, RegisterRequest | UnregisterRequest):
+        request = msgspec.structs.replace(request, token=_token(settings))
+    own = settings.register_host or runtime.boot_id() or socket.gethostname()
     asking = ask_once(
-        settings.nats_url,
-        [subjects.register(address)],
-        data,
+        settings.broker,
+        [subjects.register(host or own)],
+        encode_request(request),
         timeout_seconds=ANSWER_SECONDS,
     )
     return _decoded(_run(asking))
+
+
+def _token(settings: ClientSettings) -> str:
+    if not settings.register_token_file:
+        return ""
+    return read_secret(settings.register_token_file, "register_token_file")
 
 
 def _decoded(data: bytes | None) -> Reply | None:

@@ -13,18 +13,23 @@ from pathlib import Path
 from robometrics import runtime, subjects
 from robometrics.broker import Link, Message
 from robometrics.errors import SettingsError
+from robometrics.publisher.rights import Peer
 from robometrics.requests import REQUEST_BYTES_MAX, Reply, encode_request
 
 log = logging.getLogger(__name__)
 
 Answer = Callable[..., Reply]
-_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: see SO_PEERCRED in unix(7)
+_CREDENTIALS = struct.Struct("iII")  # pid, uid, gid: see SO_PEERCRED in unix(7)
 _IDLE_SECONDS = 60.0
 
 
 @contextlib.asynccontextmanager
 async def listen_on_nats(link: Link, host: str, answer: Answer) -> AsyncIterator[None]:
-    """Answer what is asked of this host (its name or boot id), and of all."""
+    """Answer what is asked of this host (its name or boot id), and of all.
+
+    A broker that knows who somebody is lets nobody answer by boot id: it cannot know
+    whose that is.
+    """
 
     async def handle(message: Message) -> None:
         reply = answer(message.data, to_all=message.subject == subjects.CONTROL)
@@ -32,7 +37,8 @@ async def listen_on_nats(link: Link, host: str, answer: Answer) -> AsyncIterator
             with contextlib.suppress(Exception):  # the asker has gone, or the link
                 await message.respond(encode_request(reply))
 
-    own = [subjects.register(each) for each in (host, runtime.boot_id()) if each]
+    names = (host,) if link.has_identity else (host, runtime.boot_id())
+    own = [subjects.register(each) for each in names if each]
     subscriptions = [
         await link.subscribe(subject, handle) for subject in (*own, subjects.CONTROL)
     ]
@@ -54,10 +60,10 @@ async def listen_on_socket(path: str, answer: Answer) -> AsyncIterator[None]:
     async def handle(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        peer_pid = _peer_pid(writer.get_extra_info("socket"))
+        peer = peer_of(writer.get_extra_info("socket"))
         try:
             while line := await asyncio.wait_for(reader.readline(), _IDLE_SECONDS):
-                reply = answer(line, peer_pid=peer_pid)
+                reply = answer(line, peer=peer)
                 writer.write(encode_request(reply) + b"\n")
                 await writer.drain()
         except ValueError:
@@ -106,8 +112,14 @@ async def _make_way(file: Path) -> None:
     )
 
 
-def _peer_pid(peer: socket.socket) -> int | None:
-    if not hasattr(socket, "SO_PEERCRED"):
-        return None
-    raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    return int(_CREDENTIALS.unpack(raw)[0]) or None
+def peer_of(connection: socket.socket) -> Peer:
+    """Return who connected.
+
+    Raises:
+        OSError: This kernel does not tell.
+    """
+    raw = connection.getsockopt(
+        socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size
+    )
+    pid, uid, _ = _CREDENTIALS.unpack(raw)
+    return Peer(pid or None, uid)

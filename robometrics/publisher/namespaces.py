@@ -17,6 +17,7 @@ from robometrics import runtime
 FIRST_NAMESPACE = 0xEFFFFFFC
 """Inode of the pid namespace that holds all processes (``PROC_PID_INIT_INO``)."""
 
+_ALL_USERS = str(2**32 - 1)
 _NS_GET_PARENT = 0xB702  # _IO(NSIO, 2), see ioctl_ns(2)
 
 
@@ -77,3 +78,12 @@ def sees_everything() -> bool:
     """Tell whether no process of this kernel is hidden from this one."""
     in_first = runtime.pid_namespace() == FIRST_NAMESPACE
     return in_first and runtime.start_ticks(1) is not None  # else mounted with hidepid
+
+
+def has_all_users() -> bool:
+    """Tell whether each user of this kernel has a number in this one's namespace."""
+    try:
+        mapped = Path("/proc/self/uid_map").read_text("ascii").split()
+    except OSError:
+        return True  # a kernel without user namespaces
+    return mapped == ["0", "0", _ALL_USERS]

@@ -22,6 +22,7 @@ from robometrics.publisher.control import Control
 from robometrics.publisher.exit_watch import ExitWatch
 from robometrics.publisher.identity import host_pid, is_start_of, started_at_ns
 from robometrics.publisher.outbox import Outbox
+from robometrics.publisher.rights import Peer, Rights
 from robometrics.publisher.watchlist import Registration, Target, Watchlist
 from robometrics.requests import (
     AnyRequest,
@@ -53,11 +54,13 @@ class Registrar:
         outbox: Outbox,
         *,
         identity: WorkerIdentity,
+        rights: Rights,
         now_ns: Callable[[], int],
         emit: Emit,
     ) -> None:
         self._host = host
         self._identity = identity
+        self._rights = rights
         self._watchlist = watchlist
         self._outbox = outbox
         self._now_ns = now_ns
@@ -68,18 +71,18 @@ class Registrar:
         """What was registered and cannot be watched, since which slot, and why."""
 
     def answer(
-        self, data: bytes, *, peer_pid: int | None = None, to_all: bool = False
+        self, data: bytes, *, peer: Peer | None = None, to_all: bool = False
     ) -> Reply:
         """Return the reply to an encoded request; it never raises.
 
         Args:
             data: JSON of one of ``requests.AnyRequest``.
-            peer_pid: The sender's pid as this worker's kernel view has it, if known.
+            peer: Who asks by the socket; ``None``: it came over the network.
             to_all: All workers were asked, so that a pid means nothing.
         """
         try:
             request = decode_request(data)
-            return self._answer(request, peer_pid, to_all=to_all)
+            return self._answer(request, peer, to_all=to_all)
         except (
             DiscardMessageError,
             InvalidNameError,
@@ -91,15 +94,17 @@ class Registrar:
                 accepted=False, host=self._host, code=exc.code, reason=str(exc)
             )
 
-    def _answer(
-        self, request: AnyRequest, peer_pid: int | None, *, to_all: bool
-    ) -> Reply:
+    def _answer(self, request: AnyRequest, peer: Peer | None, *, to_all: bool) -> Reply:
         if isinstance(request, RegisterRequest | UnregisterRequest):
             if to_all:
                 raise RegistrationRefusedError("ask the worker of the process's host")
+            if peer is None:
+                self._rights.check_token(request.token)
             if isinstance(request, RegisterRequest):
-                return self._register(request, peer_pid)
-            return self._unregister(request, peer_pid)
+                return self._register(request, peer)
+            return self._unregister(request, peer)
+        if isinstance(request, IntervalRequest | BurstRequest) and peer is not None:
+            self._check_order(request, peer)
         if isinstance(request, IntervalRequest):
             return self._control.change_interval(request)
         if isinstance(request, BurstRequest):
@@ -208,9 +213,30 @@ class Registrar:
         self._control.close()
         self._exits.close()
 
-    def _register(self, request: RegisterRequest, peer_pid: int | None) -> Reply:
+    def _check_order(self, request: IntervalRequest | BurstRequest, peer: Peer) -> None:
+        if request.process is None:
+            self._rights.check_host(peer)
+        self._rights.check_processes(
+            peer,
+            [
+                target.registration.pid
+                for target in self._watchlist
+                if target.registration.name == request.process
+            ],
+        )
+
+    def _pid_of(
+        self, request: RegisterRequest | UnregisterRequest, peer: Peer | None
+    ) -> int:
+        """Return the pid that *request* is about, about which *peer* may decide."""
+        pid = host_pid(request, peer.pid if peer else None)
+        if peer is not None:
+            self._rights.check_processes(peer, [pid])
+        return pid
+
+    def _register(self, request: RegisterRequest, peer: Peer | None) -> Reply:
         escape(request.name)
-        pid = host_pid(request, peer_pid)
+        pid = self._pid_of(request, peer)
         start_ticks = runtime.start_ticks(pid)
         if start_ticks is None:
             raise RegistrationRefusedError(f"there is no process {pid} on {self._host}")
@@ -277,8 +303,8 @@ class Registrar:
         """Watch *target* no more, though its process goes on."""
         self._close(target, "unregistered")
 
-    def _unregister(self, request: UnregisterRequest, peer_pid: int | None) -> Reply:
-        pid = host_pid(request, peer_pid)
+    def _unregister(self, request: UnregisterRequest, peer: Peer | None) -> Reply:
+        pid = self._pid_of(request, peer)
         if not is_start_of(request, runtime.start_ticks(pid)):
             raise RegistrationRefusedError(f"pid {pid} belongs to another process now")
         if request.ended and runtime.is_running(pid):

@@ -31,6 +31,7 @@ from robometrics.publisher.outbox import Outbox
 from robometrics.publisher.pods.labels import ApiServer
 from robometrics.publisher.pods.tagging import PodTags
 from robometrics.publisher.registrar import Registrar
+from robometrics.publisher.rights import Rights
 from robometrics.publisher.rivals import refuse_taken_name, watch_rivals
 from robometrics.publisher.sampler import Sampler
 from robometrics.publisher.samplers.process import open_process
@@ -43,6 +44,7 @@ from robometrics.publisher.watchlist import Watchlist, boot_run
 from robometrics.publisher.writer import Writer
 from robometrics.requests import WorkerIdentity
 from robometrics.schema import NS_PER_SECOND
+from robometrics.secret_files import read_secret
 from robometrics.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -63,7 +65,7 @@ async def worker(settings: WorkerSettings, stop: anyio.Event) -> None:
     """Measure this host and what registers on it until *stop*; then drain.
 
     Raises:
-        SettingsError: A name, folder or socket cannot be used.
+        SettingsError: A name, folder, socket or secret cannot be used.
         OutboxError: The outbox cannot be used.
     """
     subjects.escape(settings.host)
@@ -71,6 +73,7 @@ async def worker(settings: WorkerSettings, stop: anyio.Event) -> None:
     _allow_many_files()
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(GARBAGE_OBJECTS)
+    rights = _rights(settings)
     folder = Path(settings.data_dir)
     with only_one_on(folder, "worker"):
         outbox = Outbox(
@@ -82,7 +85,7 @@ async def worker(settings: WorkerSettings, stop: anyio.Event) -> None:
         )
         try:
             async with (
-                open_link(settings.nats_url, f"worker {settings.host}") as link,
+                open_link(settings.broker, f"worker {settings.host}") as link,
                 AckedPublisher.open(
                     link, max_in_flight=settings.max_in_flight
                 ) as publisher,
@@ -96,7 +99,7 @@ async def worker(settings: WorkerSettings, stop: anyio.Event) -> None:
                         disk,
                         backlog_share=settings.backlog_share,
                     )
-                    engine = _Worker(settings, link, outbox, uplink, disk, api)
+                    engine = _Worker(settings, link, outbox, uplink, disk, api, rights)
                     async with (
                         listen_on_socket(settings.socket_path, engine.answer),
                         listen_on_nats(link, settings.host, engine.answer),
@@ -117,6 +120,7 @@ class _Worker:
         uplink: Uplink,
         disk: ThreadPoolExecutor,
         api: ApiServer | None,
+        rights: Rights,
     ) -> None:
         self._host = settings.host
         self._link = link
@@ -150,6 +154,7 @@ class _Worker:
             self._watchlist,
             outbox,
             identity=self._identity,
+            rights=rights,
             now_ns=self._clock.now_ns,
             emit=self._writer.emit,
         )
@@ -254,6 +259,13 @@ class _Worker:
             **self._observers.read(),
             **self._discovery.read(),
         }
+
+
+def _rights(settings: WorkerSettings) -> Rights:
+    token = ""
+    if settings.register_token_file:
+        token = read_secret(settings.register_token_file, "register_token_file")
+    return Rights(token, broker_knows_us=bool(settings.nats_credentials_file))
 
 
 def _first_slot(clock: Clock, outbox: Outbox, boot: str) -> int:

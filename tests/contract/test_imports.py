@@ -18,7 +18,7 @@ ROOT = Path(robometrics.__file__).parent
 
 CONTRACT = frozenset(
     {
-        *("schema", "requests", "subjects", "metrics"),
+        *("schema", "requests", "subjects", "metrics", "address", "secret_files"),
         *("errors", "settings", "sources", "rules", "keeping", "runtime", "times"),
     }
 )
@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "broker": {"contract"},
     "store": {"contract"},
     "lib": {"contract", "broker"},
+    "enrolment": {"contract", "broker"},
     "publisher": {"contract", "broker", "service"},
     "consumers": {"contract", "broker", "store", "service"},
     "housekeeping": {"contract", "store", "service"},
@@ -44,7 +45,7 @@ MAY_IMPORT = {
         *("publisher", "consumers", "housekeeping", "api"),
     },
     "cli": {
-        *("contract", "service", "broker", "store", "lib"),
+        *("contract", "service", "broker", "store", "lib", "enrolment"),
         *("publisher", "consumers", "housekeeping", "api", "embedded", "top"),
     },
     "pytest_plugin": {"contract", "lib"},
@@ -52,6 +53,7 @@ MAY_IMPORT = {
 }
 OWNERS = {
     "nats": {"broker"},
+    "nkeys": {"broker", "enrolment"},
     "motor": {"store"},
     "pymongo": {"store"},
     "bson": {"store"},
@@ -87,6 +89,7 @@ LAZY = {
     "": ("robometrics", "typing"),
     "lib.register": ("msgspec", "nats", "robometrics"),
     "lib.measure.gpu": ("pynvml",),
+    "broker.access": ("nkeys",),
     "lib.measure.measuring": ("robometrics.lib.measure.gpu",),
     "consumers.export.options": (
         *("httpx", "robometrics.consumers.export.exporter"),

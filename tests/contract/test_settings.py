@@ -28,6 +28,14 @@ from robometrics.settings import (
 
 EXAMPLES: dict[str, tuple[str, Any]] = {
     "nats_url": ("nats://n:1", "nats://n:1"),
+    "nats_credentials_file": ("/n/h.creds", "/n/h.creds"),
+    "nats_ca_file": ("/n/ca.pem", "/n/ca.pem"),
+    "nats_cert_file": ("/n/cert.pem", "/n/cert.pem"),
+    "nats_key_file": ("/n/key.pem", "/n/key.pem"),
+    "register_host": ("robot-7", "robot-7"),
+    "register_token_file": ("/r/token", "/r/token"),
+    "site_dir": ("/e/site", "/e/site"),
+    "nats_pid_file": ("/run/nats.pid", "/run/nats.pid"),
     "mongo_url": ("mongodb://m:1", "mongodb://m:1"),
     "api_url": ("http://a:1", "http://a:1"),
     "mongo_database": ("other", "other"),
@@ -359,3 +367,24 @@ def test_a_command_line_made_of_options_gives_them_back() -> None:
     arguments = to_flags(wanted, ServerSettings.__struct_fields__)
 
     assert wanted == load(ServerSettings, parsed(ServerSettings, *arguments), {})
+
+
+@pytest.mark.parametrize(
+    ("cls", "name", "url"),
+    [
+        (WorkerSettings, "nats_url", "nats://me:swordfish@broker:4222"),
+        (WorkerSettings, "nats_url", "nats://a,nats://swordfish@b"),
+        (ServerSettings, "mongo_url", "mongodb://me:swordfish@database"),
+    ],
+)
+def test_a_password_on_a_command_line_is_refused_with_where_to_put_it(
+    cls: type[Common], name: str, url: str
+) -> None:
+    """Every user of the machine sees command lines; nobody else's environment."""
+    variable = f"ROBOMETRICS_{name.upper()}"
+
+    with pytest.raises(SettingsError, match=variable) as refused:
+        load(cls, {name: url}, {})
+
+    assert "swordfish" not in str(refused.value)
+    assert url == getattr(load(cls, {}, {variable: url}), name)

@@ -81,6 +81,25 @@ def test_a_name_without_password_is_a_token(driver: Path) -> None:
     assert ["s3cret", False] == seen
 
 
+def test_the_workers_token_goes_with_a_question(driver: Path, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text('a "token"\n')
+    seen: list[bytes] = []
+
+    def broker(connection: socket.socket) -> None:
+        connection.sendall(INFO)
+        _, inbox, _, request = question(connection.makefile("rb"))
+        seen.append(request)
+        connection.sendall(message(inbox, ACCEPTED))
+
+    with false_broker(broker) as environ:
+        token = {"ROBOMETRICS_REGISTER_TOKEN_FILE": str(file)}
+        run(driver, "names", "planner", **environ, **token)
+    [request] = [decode_request(data) for data in seen]
+    assert isinstance(request, RegisterRequest)
+    assert 'a "token"' == request.token
+
+
 def after_the_question(answer: bytes) -> Peer:
     def broker(connection: socket.socket) -> None:
         connection.sendall(INFO)

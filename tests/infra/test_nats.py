@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import nats
@@ -20,6 +20,7 @@ from nats.js.errors import NoStreamResponseError
 from robometrics import subjects
 from robometrics.broker import open_link, provision, provisioning
 from robometrics.embedded import binaries
+from robometrics.enrolment.office import Office
 from robometrics.settings import ServerSettings
 
 SETTINGS = ServerSettings()
@@ -61,6 +62,24 @@ def test_the_server_accepts_a_file_with_its_documented_environment(conf: str) ->
 
     assert (checked.returncode, checked.stdout) == (0, "")
     assert "is valid" in checked.stderr
+
+
+@pytest.mark.parametrize("kind", ["users", "operator"])
+@pytest.mark.parametrize("conf", ["single.conf", "cluster.conf"])
+def test_a_file_takes_in_what_enrolling_writes(
+    tmp_path: Path, conf: str, kind: Literal["users", "operator"]
+) -> None:
+    office = Office(tmp_path / "site")
+    office.open(kind)
+    office.enroll("worker", "robot-7")
+    content = (FILES / conf).read_text()
+    whole = tmp_path / conf
+    whole.write_text(f'{content}\ninclude "site/nats-access.conf"\n')
+    environ = documented_environ(conf) | {"NATS_RESOLVER_DIR": str(tmp_path)}
+
+    checked = check(str(whole), environ)
+
+    assert (checked.returncode, checked.stdout) == (0, "")
 
 
 @pytest.mark.parametrize(

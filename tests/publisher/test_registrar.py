@@ -18,6 +18,7 @@ from robometrics.lib import client
 from robometrics.publisher import control
 from robometrics.publisher.outbox import Outbox
 from robometrics.publisher.registrar import Registrar
+from robometrics.publisher.rights import Rights
 from robometrics.publisher.watchlist import Registration, Watchlist
 from robometrics.requests import BurstRequest, Plan, WorkerIdentity, encode_request
 
@@ -42,6 +43,7 @@ class Desk:
             self.watchlist,
             self.outbox,
             identity=identity,
+            rights=Rights(),
             now_ns=time.time_ns,
             emit=self._emit,
         )

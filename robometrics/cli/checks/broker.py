@@ -42,8 +42,8 @@ _TESTED_VERSION = (2, 15)
 
 
 async def check_broker(subject: Subject) -> AsyncIterator[Finding]:
-    url = subject.server.nats_url
-    async with open_link(url, "doctor") as link:
+    url = subject.server.broker.shown
+    async with open_link(subject.server.broker, "doctor") as link:
         with anyio.move_on_after(CONNECT_SECONDS):
             await link.wait_up()
         if not link.is_up:
@@ -75,7 +75,7 @@ async def _check_connected(link: Link, subject: Subject) -> AsyncIterator[Findin
         exports=subject.server.exports,
         export_max_age_seconds=subject.server.export_max_age_seconds,
     )
-    for finding in _of_state(state, subject.server.nats_url):
+    for finding in _of_state(state, subject.server.broker.shown):
         yield finding
     if not state.has_jetstream:
         return

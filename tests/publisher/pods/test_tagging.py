@@ -20,6 +20,7 @@ from robometrics.publisher.pods.tagging import (
     joined,
 )
 from robometrics.publisher.registrar import Registrar
+from robometrics.publisher.rights import Rights
 from robometrics.publisher.watchlist import Registration, Watchlist
 from robometrics.requests import WorkerIdentity
 from robometrics.schema import TAGS_MAX
@@ -55,6 +56,7 @@ class Node:
             self.watchlist,
             self.outbox,
             identity=identity,
+            rights=Rights(),
             now_ns=time.time_ns,
             emit=lambda kind, **details: self.events.append({"kind": kind, **details}),
         )

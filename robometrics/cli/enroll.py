@@ -1,0 +1,155 @@
+"""``robometrics enroll`` and ``revoke``: which hosts the broker lets in."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robometrics.cli.services import complain, missing
+from robometrics.cli.text import printable
+from robometrics.errors import RoboMetricsError
+from robometrics.settings import SiteSettings, add_flags, load
+
+if TYPE_CHECKING:
+    from robometrics.enrolment.office import Office
+    from robometrics.enrolment.permissions import Role
+    from robometrics.enrolment.site import Site
+
+
+def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    enroll = commands.add_parser(
+        "enroll",
+        help="give a host credentials for the broker",
+        description="Let a host in at the broker: its worker may speak for this host "
+        "alone. The first call makes the site, and credentials for the server.",
+        allow_abbrev=False,
+    )
+    enroll.add_argument(
+        "host", nargs="?", metavar="HOST", help="none: the site and its server alone"
+    )
+    enroll.add_argument(
+        "--program",
+        action="store_true",
+        help="for programs that register by the network, not for the worker",
+    )
+    enroll.add_argument(
+        "--operator",
+        action="store_true",
+        help="make a site for a fleet: the broker checks signatures, instead of a list "
+        "in its configuration",
+    )
+    add_flags(enroll, SiteSettings)
+    enroll.set_defaults(run=run_enroll)
+    revoke = commands.add_parser(
+        "revoke",
+        help="let a host in no more",
+        description="Void the credentials of a host, at once also where it is "
+        "connected. What it measured stays.",
+        allow_abbrev=False,
+    )
+    revoke.add_argument("host", metavar="HOST", help="or server")
+    add_flags(revoke, SiteSettings)
+    revoke.set_defaults(run=run_revoke)
+
+
+def run_enroll(options: argparse.Namespace) -> int:
+    """Enroll one; return 0 if it is."""
+    try:
+        from robometrics.enrolment.office import Office  # noqa: PLC0415  see missing
+    except ModuleNotFoundError as exc:
+        return missing(exc, "identity")
+    try:
+        settings = load(SiteSettings, vars(options))
+        office = Office(Path(settings.site_dir).expanduser().absolute())
+        site, is_new = office.open("operator" if options.operator else None)
+        if is_new:
+            print(_of_site(office, site))
+        if options.host is not None:
+            role: Role = "program" if options.program else "worker"
+            path = office.enroll(role, options.host)
+            if options.program:
+                print(_of_programs(options.host, path, office.token_file(options.host)))
+            else:
+                print(_of_worker(options.host, path))
+        if site.kind == "users" and not is_new:
+            print(_have_reloaded(settings))
+    except RoboMetricsError as exc:
+        return complain(exc)
+    return 0
+
+
+def run_revoke(options: argparse.Namespace) -> int:
+    """Revoke one; return 0 if the broker knows."""
+    try:
+        import anyio  # noqa: PLC0415  see missing
+
+        from robometrics.enrolment import operator, pushing  # noqa: PLC0415
+        from robometrics.enrolment.office import Office  # noqa: PLC0415
+    except ModuleNotFoundError as exc:
+        return missing(exc, "identity")
+    import msgspec  # noqa: PLC0415
+
+    try:
+        settings = load(SiteSettings, vars(options))
+        office = Office(Path(settings.site_dir).expanduser().absolute())
+        site = office.revoke(options.host)
+        print(f"{options.host} is revoked in {office.folder}")
+        if site.kind == "users":
+            print(_have_reloaded(settings))
+            return 0
+        broker = msgspec.structs.replace(
+            settings.broker, credentials_file=str(office.system_file)
+        )
+        anyio.run(partial(pushing.push_account, broker, operator.account(site)))
+    except RoboMetricsError as exc:
+        return complain(exc)
+    print(f"the broker at {settings.broker.shown} lets it in no more")
+    return 0
+
+
+def _of_site(office: Office, site: Site) -> str:
+    folder, file = office.folder, office.credentials_file(site, "server", "server")
+    more = "; NATS_RESOLVER_DIR is then wanted, too" if site.kind == "operator" else ""
+    return f"""\
+the site is in {folder}; keep a copy of it, and keep it secret.
+1. nats-server: add this to a configuration in {folder.parent}, and start it again{more}
+     include "{folder.name}/{office.access_file.name}"
+2. robometrics-server, and commands that ask the broker: let their user alone read
+     {file}
+   and start them with ROBOMETRICS_NATS_CREDENTIALS_FILE naming it
+"""
+
+
+def _of_worker(host: str, file: Path) -> str:
+    return f"""\
+the worker of {printable(host)} is enrolled: move this file to that host (mode 0600)
+  {file}
+and start the worker with ROBOMETRICS_NATS_CREDENTIALS_FILE naming it
+"""
+
+
+def _of_programs(host: str, file: Path, token: Path) -> str:
+    return f"""\
+programs of {printable(host)} may register over the network: move to them (mode 0600)
+  {file}
+  {token}
+and start them with ROBOMETRICS_NATS_CREDENTIALS_FILE naming the first,
+ROBOMETRICS_REGISTER_TOKEN_FILE the second, and
+ROBOMETRICS_REGISTER_HOST={shlex.quote(printable(host))}
+The worker wants the token, too: ROBOMETRICS_REGISTER_TOKEN_FILE
+"""
+
+
+def _have_reloaded(settings: SiteSettings) -> str:
+    from robometrics.enrolment.reloading import reload_configuration  # noqa: PLC0415
+
+    if not settings.nats_pid_file:
+        return (
+            "have nats-server read its configuration again: nats-server --signal "
+            "reload, or here, with the file of its pid: --nats-pid-file"
+        )
+    reload_configuration(Path(settings.nats_pid_file))
+    return "nats-server reads its configuration again"
