@@ -22,6 +22,9 @@ const ELAPSED_INCREMENTS_MS = [
 /** Of more lines the extremes would cover each other. */
 const BANDS_MAX = 4;
 
+/** More lines are thin: a browser without a GPU takes five times as long to stroke a wider one. */
+const WIDE_MAX = 20;
+
 /** A drag shorter than this is a click. */
 const DRAG_MIN_PX = 6;
 
@@ -232,7 +235,7 @@ export class Chart {
       stroke: () => this.#colors.lines[i],
       fill: isAlone ? () => faded(this.#colors.lines[i], 14) : undefined,
       dash: DASHES[paint.dash],
-      width: 1.5,
+      width: this.#scene.lines.length <= WIDE_MAX ? 1.5 : 1,
       // A lone sample between two gaps has no line: it is drawn as a point.
       points: { show: false, size: 4, filter: () => lonelyIndices(this.#columnsOf(i)[0]) },
     };

@@ -213,17 +213,23 @@ export class Session {
     if (entries.length === 0 || stopMs <= startMs) return;
     try {
       const span = spanParameters(startMs, stopMs, this.stepMs, this.#isExact);
-      const answers = await Promise.all(
-        queriesOf(asksFor(entries)).map((names) =>
-          this.means.query([...names, ...span], this.#stopping.signal),
+      let isCleared = false;
+      const take = (/** @type {import("./api.js").Answer} */ { series }) => {
+        if (this.#isExact && !isCleared) for (const entry of entries) entry.clear(startMs, stopMs);
+        isCleared = true;
+        for (const each of series) {
+          const entry = this.entry(idOf(each));
+          if (this.#isExact) entry?.addExact(each);
+          else entry?.set(each, startMs, stopMs);
+        }
+        this.version += 1;
+      };
+      // What comes first is drawn first.
+      await Promise.all(
+        queriesOf(asksFor(entries)).map(async (names) =>
+          take(await this.means.query([...names, ...span], this.#stopping.signal)),
         ),
       );
-      if (this.#isExact) for (const entry of entries) entry.clear(startMs, stopMs);
-      for (const each of answers.flatMap(({ series }) => series)) {
-        const entry = this.entry(idOf(each));
-        if (this.#isExact) entry?.addExact(each);
-        else entry?.set(each, startMs, stopMs);
-      }
       this.isLoaded = true;
       this.version += 1;
       this.means.onProblem("");
