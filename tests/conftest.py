@@ -26,6 +26,7 @@ hypothesis.settings.load_profile("untimed")
 _databases = itertools.count()
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of what comes last, one process drives the browser, and another all the rest.
 
