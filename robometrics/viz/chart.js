@@ -2,6 +2,7 @@
 
 import uPlot from "uplot";
 import { elapsedMark, timeMark, valueEnds } from "./axes.js";
+import { takeDrag } from "./drag.js";
 import { floorTo } from "./grid.js";
 import { drawGaps, drawMarks } from "./overlay.js";
 import { DASHES } from "./palette.js";
@@ -24,9 +25,6 @@ const BANDS_MAX = 4;
 
 /** More lines are thin: a browser without a GPU takes five times as long to stroke a wider one. */
 const WIDE_MAX = 20;
-
-/** A drag shorter than this is a click. */
-const DRAG_MIN_PX = 6;
 
 /**
  * @typedef {object} Line
@@ -249,15 +247,7 @@ export class Chart {
     return {
       drawClear: [(plot) => drawGaps(plot, this.#scene.gaps, this.#colors.gap)],
       draw: [(plot) => drawMarks(plot, this.#scene.marks, this.#colors.mark)],
-      setSelect: [
-        (plot) => {
-          const { left, width } = plot.select;
-          if (width < DRAG_MIN_PX) return;
-          const [fromMs, toMs] = [plot.posToVal(left, "x"), plot.posToVal(left + width, "x")];
-          plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-          this.#handlers.onZoom(fromMs, toMs);
-        },
-      ],
+      setSelect: [(plot) => takeDrag(plot, this.#handlers.onZoom)],
       setCursor: [
         ({ cursor: { idx, left } }) => {
           const isHere = idx != null && left != null && left >= 0;
