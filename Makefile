@@ -21,7 +21,8 @@ up: $(VENV)/embedded.stamp ## Run the whole product on this host
 	@$(BIN)/robometrics up $(ARGS)
 
 # Most tests wait more than they work: four processes, each with its own servers. Those
-# of the whole product come after: the browser's in one process, all others in another.
+# of the whole product come after. One process drives the browser, while in another parts
+# of a pipeline are broken, which mostly waits for it to recover.
 WHOLE := e2e or faults or clusters
 
 test: $(NODE_MODULES)/stamp ## Run all tests, or those in ARGS
@@ -30,9 +31,16 @@ ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
 	$(BIN)/python -m pytest -n 4 --dist loadfile -m "not ($(WHOLE))"
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "$(WHOLE)"
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-browser test-pipeline
 endif
 	$(NODE) --test tests/js/*.test.mjs
+
+.PHONY: test-browser test-pipeline
+test-browser:
+	$(BIN)/python -m pytest -m browser
+
+test-pipeline:
+	$(BIN)/python -m pytest -m "($(WHOLE)) and not browser"
 
 check: $(NODE_MODULES)/stamp ## Lint, format check, types
 	$(BIN)/ruff check .

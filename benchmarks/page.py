@@ -19,6 +19,7 @@ from playwright.async_api import Page
 from benchmarks import table
 from benchmarks.browsing import BLANK, Held, cpu_percent, shown
 from benchmarks.fleet.running import running
+from benchmarks.navigation import navigated
 from benchmarks.table import Row
 from benchmarks.terminal import site
 from benchmarks.views import VIEWS
@@ -124,10 +125,7 @@ async def look(url: str, scale: Scale, blank_percent: float) -> list[Row]:
 
 async def first_chart(url: str, name: str, what: str, loads: int) -> list[Row]:
     """Open the view anew, with nothing in the browser's cache."""
-    seen = []
-    for _ in range(loads):
-        async with shown(f"{url}/{VIEWS[name]}") as (page, _):
-            seen.append(await page.evaluate("seenOfPage"))
+    seen = [await navigated(f"{url}/{VIEWS[name]}") for _ in range(loads)]
     rows = [
         Row(
             f"{what}: navigation to the first chart drawn",

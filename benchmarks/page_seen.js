@@ -27,8 +27,12 @@
     for (const task of list.getEntries()) seen.longTasksMs.push(task.duration);
   }).observe({ type: "longtask" });
 
+  let subscribedMs = Infinity;
   const noteBatches = (text, atMs) => {
-    for (const { slot } of JSON.parse(text).batches ?? []) seen.arrivals.push([atMs, slot]);
+    for (const { slot } of JSON.parse(text).batches ?? []) {
+      // What was flushed before it was asked for is history.
+      if ((slot + 1) * 1_000 >= subscribedMs) seen.arrivals.push([atMs, slot]);
+    }
   };
   globalThis.WebSocket = class extends WebSocket {
     constructor(...address) {
@@ -39,6 +43,11 @@
         const atMs = nowMs();
         setTimeout(() => noteBatches(data, atMs));
       });
+    }
+
+    send(data) {
+      subscribedMs = nowMs();
+      super.send(data);
     }
   };
 

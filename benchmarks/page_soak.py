@@ -34,7 +34,7 @@ class Scale(NamedTuple):
     readings: int
 
 
-FULL = Scale(360, ("host", "fleet"), 12, 10_000, 20)
+FULL = Scale(360, ("host", "fleet"), 12, 20_000, 40)
 QUICK = Scale(0, ("fleet",), 2, 90, 3)
 
 

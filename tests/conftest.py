@@ -26,19 +26,6 @@ hypothesis.settings.load_profile("untimed")
 _databases = itertools.count()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of what comes last, one process drives the browser, and another all the rest.
-
-    So there is one browser at a time, while what breaks parts of a pipeline and waits
-    for it to recover leaves it most of the machine.
-    """
-    for item in items:
-        if any(map(item.get_closest_marker, ("e2e", "faults", "clusters"))):
-            is_browser = item.get_closest_marker("browser") is not None
-            group = "browser" if is_browser else "pipeline"
-            item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, bool]]:
     """Only asyncio: the NATS and MongoDB drivers know no other loop."""

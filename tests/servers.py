@@ -57,6 +57,8 @@ class Server:
         """Let it live and answer nothing, as a machine that swaps does."""
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
+        # Until its last thread stands still it may answer.
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
 
     def thaw(self) -> None:
         assert self.process is not None

@@ -11,17 +11,10 @@ from benchmarks.fleet.loads import Floats, Ints
 from robometrics.metrics import describe
 from robometrics.schema import NS_PER_SECOND
 from robometrics.store import Series
+from robometrics.store.strips import Label
 
 Numbers = NDArray[Any]
 """Integers or floats, as the metric has it."""
-
-
-class Label(NamedTuple):
-    """What a batch says for people."""
-
-    pid: int = 0
-    uuid: str = ""
-    model: str = ""
 
 
 class Stint(NamedTuple):

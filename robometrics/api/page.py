@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -57,10 +58,11 @@ def policy(html: str) -> str:
 def page_routes() -> list[object]:
     """Return the handlers of ``/`` and ``/static``."""
     source = (FOLDER / "index.html").read_text(encoding="utf-8")
-    pages = {
-        view: ready(preloading(source, FOLDER, f"views/{view}.js").encode(), _HTML)
-        for view in ("fleet", "host", "process", "explore")
-    }
+
+    @cache  # most servers are started to be asked for numbers, not for the page
+    def page_of(view: str) -> Sent:
+        return ready(preloading(source, FOLDER, f"views/{view}.js").encode(), _HTML)
+
     headers = {
         "Content-Security-Policy": policy(source),
         "Referrer-Policy": "no-referrer",
@@ -68,12 +70,17 @@ def page_routes() -> list[object]:
 
     files = Files(FOLDER)
 
-    @get("/", include_in_schema=False, media_type=MediaType.HTML)
-    async def index(request: Request[Any, Any, Any]) -> Response[bytes]:
+    @get(
+        "/",
+        include_in_schema=False,
+        media_type=MediaType.HTML,
+        sync_to_thread=True,  # the first time all its modules are read
+    )
+    def index(request: Request[Any, Any, Any]) -> Response[bytes]:
         if not (FOLDER / "vendor").is_dir():
             unbuilt = _UNBUILT.encode()
             return Response(unbuilt, status_code=503, media_type=MediaType.TEXT)
-        return answer(request, pages[view_of(request.query_params)], headers)
+        return answer(request, page_of(view_of(request.query_params)), headers)
 
     @route(
         "/static/{path:path}",

@@ -2,6 +2,7 @@
 
 import uPlot from "uplot";
 import { elapsedMark, timeMark, valueEnds } from "./axes.js";
+import { takeDrag } from "./drag.js";
 import { floorTo } from "./grid.js";
 import { drawGaps, drawMarks } from "./overlay.js";
 import { DASHES } from "./palette.js";
@@ -22,8 +23,8 @@ const ELAPSED_INCREMENTS_MS = [
 /** Of more lines the extremes would cover each other. */
 const BANDS_MAX = 4;
 
-/** A drag shorter than this is a click. */
-const DRAG_MIN_PX = 6;
+/** More lines are thin: a browser without a GPU takes five times as long to stroke a wider one. */
+const WIDE_MAX = 20;
 
 /**
  * @typedef {object} Line
@@ -232,7 +233,7 @@ export class Chart {
       stroke: () => this.#colors.lines[i],
       fill: isAlone ? () => faded(this.#colors.lines[i], 14) : undefined,
       dash: DASHES[paint.dash],
-      width: 1.5,
+      width: this.#scene.lines.length <= WIDE_MAX ? 1.5 : 1,
       // A lone sample between two gaps has no line: it is drawn as a point.
       points: { show: false, size: 4, filter: () => lonelyIndices(this.#columnsOf(i)[0]) },
     };
@@ -246,15 +247,7 @@ export class Chart {
     return {
       drawClear: [(plot) => drawGaps(plot, this.#scene.gaps, this.#colors.gap)],
       draw: [(plot) => drawMarks(plot, this.#scene.marks, this.#colors.mark)],
-      setSelect: [
-        (plot) => {
-          const { left, width } = plot.select;
-          if (width < DRAG_MIN_PX) return;
-          const [fromMs, toMs] = [plot.posToVal(left, "x"), plot.posToVal(left + width, "x")];
-          plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-          this.#handlers.onZoom(fromMs, toMs);
-        },
-      ],
+      setSelect: [(plot) => takeDrag(plot, this.#handlers.onZoom)],
       setCursor: [
         ({ cursor: { idx, left } }) => {
           const isHere = idx != null && left != null && left >= 0;

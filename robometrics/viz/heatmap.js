@@ -3,14 +3,12 @@
 import uPlot from "uplot";
 import { timeMark } from "./axes.js";
 import { SYNC_KEYS } from "./chart.js";
+import { takeDrag } from "./drag.js";
 import { floorTo } from "./grid.js";
 import { paintRow, parseRgb, shadesOf } from "./heat.js";
 import { drawGaps, drawMarks } from "./overlay.js";
 import { cssColor } from "./theme.js";
 import { Touching } from "./touching.js";
-
-/** A drag shorter than this is a click. */
-const DRAG_MIN_PX = 6;
 
 /** Rows between two names on the axis, as people count. */
 const NAME_STEPS = [1, 2, 4, 8, 16, 32, 64, 128];
@@ -210,15 +208,7 @@ export class Heatmap {
   #hooks() {
     return {
       draw: [(plot) => this.#drawPicture(plot)],
-      setSelect: [
-        (plot) => {
-          const { left, width } = plot.select;
-          if (width < DRAG_MIN_PX) return;
-          const [fromMs, toMs] = [plot.posToVal(left, "x"), plot.posToVal(left + width, "x")];
-          plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-          this.#handlers.onZoom(fromMs, toMs);
-        },
-      ],
+      setSelect: [(plot) => takeDrag(plot, this.#handlers.onZoom)],
       setCursor: [
         ({ cursor: { left }, posToVal }) => {
           const isHere = left != null && left >= 0;

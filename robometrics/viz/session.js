@@ -213,17 +213,18 @@ export class Session {
     if (entries.length === 0 || stopMs <= startMs) return;
     try {
       const span = spanParameters(startMs, stopMs, this.stepMs, this.#isExact);
-      const answers = await Promise.all(
-        queriesOf(asksFor(entries)).map((names) =>
-          this.means.query([...names, ...span], this.#stopping.signal),
-        ),
-      );
-      if (this.#isExact) for (const entry of entries) entry.clear(startMs, stopMs);
-      for (const each of answers.flatMap(({ series }) => series)) {
-        const entry = this.entry(idOf(each));
-        if (this.#isExact) entry?.addExact(each);
-        else entry?.set(each, startMs, stopMs);
-      }
+      const stale = this.#isExact ? [...entries] : [];
+      const take = (/** @type {import("./api.js").Answer} */ { series }) => {
+        for (const entry of stale.splice(0)) entry.clear(startMs, stopMs);
+        for (const each of series) {
+          if (this.#isExact) this.entry(idOf(each))?.addExact(each);
+          else this.entry(idOf(each))?.set(each, startMs, stopMs);
+        }
+        this.version += 1;
+      };
+      // What comes first is drawn first.
+      const asked = queriesOf(asksFor(entries)).map((names) => this.means.query([...names, ...span], this.#stopping.signal));
+      await Promise.all(asked.map((answer) => answer.then(take)));
       this.isLoaded = true;
       this.version += 1;
       this.means.onProblem("");
@@ -240,11 +241,7 @@ export class Session {
     }
   }
 
-  /**
-   * @param {Entry[]} entries
-   * @param {number} fromMs
-   * @param {number} toMs
-   */
+  /** @param {Entry[]} entries @param {number} fromMs @param {number} toMs */
   #settle(entries, fromMs, toMs) {
     const settledMs = toMs + HEAD_MS - this.means.nowMs();
     if (settledMs <= 0 || settledMs > HEAD_MS + SETTLE_MS) return;

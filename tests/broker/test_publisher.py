@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from pathlib import Path
 
 import anyio
 import pytest
 from servers import NatsServer
-from waiting import eventually, poll_until
+from waiting import eventually
 
 from robometrics import subjects
 from robometrics.broker import AckedPublisher, Link, Puller, provision
@@ -18,19 +17,6 @@ from robometrics.broker import publisher as module
 from robometrics.errors import RetryLaterError
 
 SUBJECT = subjects.host_samples("robot")
-
-
-def freeze(server: NatsServer) -> None:
-    """Stop *server* in its tracks: what is sent to it is never answered."""
-    assert server.process is not None
-    server.process.send_signal(signal.SIGSTOP)
-    threads = Path(f"/proc/{server.process.pid}/task")
-    poll_until(
-        lambda: all(
-            (thread / "stat").read_text().rpartition(")")[2].split()[0] == "T"
-            for thread in threads.iterdir()
-        )
-    )
 
 
 def thaw(server: NatsServer) -> None:
@@ -158,7 +144,7 @@ async def test_a_killed_server_resolves_every_future_and_keeps_every_permit(
     in_flight = 8
     async with AckedPublisher.open(link, max_in_flight=in_flight) as publisher:
         for round_ in range(2):
-            freeze(nats_server)
+            nats_server.freeze()
             futures = [
                 await publisher.publish(SUBJECT, b"x", message_id=f"{round_}-{n}")
                 for n in range(in_flight)
@@ -201,7 +187,7 @@ async def test_a_publisher_waiting_for_a_permit_can_be_cancelled(
     link: Link, nats_server: NatsServer
 ) -> None:
     async with AckedPublisher.open(link, max_in_flight=1) as publisher:
-        freeze(nats_server)
+        nats_server.freeze()
         held = await publisher.publish(SUBJECT, b"x", message_id="m-1")
         with anyio.move_on_after(0.05) as scope:
             await publisher.publish(SUBJECT, b"x", message_id="m-2")
@@ -218,7 +204,7 @@ async def test_what_is_in_flight_at_the_end_fails(
     link: Link, nats_server: NatsServer
 ) -> None:
     async with AckedPublisher.open(link, max_in_flight=4) as publisher:
-        freeze(nats_server)
+        nats_server.freeze()
         futures = [
             await publisher.publish(SUBJECT, b"x", message_id=f"m-{n}")
             for n in range(4)

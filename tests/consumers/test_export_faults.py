@@ -441,6 +441,11 @@ async def test_what_another_guard_gave_up_is_counted_by_the_exporters(
     guard = Guard(link, {exporter.name: exporter.counts}, max_age_seconds=60)
     await guard.look()
     await put(link, *batches(range(first_slot(), first_slot() + 3)))
+
+    async def are_counted() -> bool:
+        return (await measure_depth(link)).durables[exporter.name].pending == 3
+
+    await eventually(are_counted)  # the broker counts after it acknowledged
     await guard.look()
 
     await remove_export(link, exporter.name)

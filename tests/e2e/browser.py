@@ -66,16 +66,24 @@ async def photograph(page: Page, moment: str) -> None:
         await page.screenshot(path=str(Path(folder) / f"{name}-{moment}.png"))
 
 
-async def touch(page: Page, selector: str, *fingers: Iterable[float]) -> None:
-    """Put fingers on the middle of *selector*, each going to these px right of it."""
+async def touch(
+    page: Page, selector: str, *fingers: Iterable[float], at: float | None = None
+) -> None:
+    """Put fingers on the middle of *selector*, each going to these px right of it.
+
+    The browser is told that it happened *at*, in seconds since the Unix epoch: two taps
+    are one gesture however busy the machine is.
+    """
     box = await page.locator(selector).bounding_box()
     assert box is not None, selector
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     session = await page.context.new_cdp_session(page)
 
     async def send(kind: str, *points: float) -> None:
-        touched = [{"x": x + at, "y": y, "id": n} for n, at in enumerate(points)]
-        event = {"type": kind, "touchPoints": touched}
+        touched = [{"x": x + px, "y": y, "id": n} for n, px in enumerate(points)]
+        event: dict[str, Any] = {"type": kind, "touchPoints": touched}
+        if at is not None:
+            event["timestamp"] = at
         await session.send("Input.dispatchTouchEvent", event)
 
     first, *others = zip(*fingers, strict=True)

@@ -60,6 +60,15 @@ async def legend(page: Page, chart: str) -> list[str]:
     return [row.strip() for row in rows]
 
 
+async def wait_for_lines(page: Page, chart: str, *expected: str) -> None:
+    """Wait until a chart has these lines: each comes with its first sample."""
+
+    async def are_there() -> bool:
+        return [*expected] == await legend(page, chart)
+
+    await eventually(are_there)
+
+
 async def saved(page: Page, selector: str, folder: Path) -> Path:
     """Click what saves a file; return the file."""
     async with page.expect_download() as waiting:
@@ -100,9 +109,9 @@ async def test_what_is_chosen_is_drawn_live_and_stays_in_the_address(
         await page.fill('.names input[placeholder*="arm-"]', "explored-*")
         await page.keyboard.press("Enter")
         await page.wait_for_selector(f"{CPU}[data-last-value]")
-        expected = ["explored-left", "explored-right"]
-        assert expected == await legend(page, CPU)
-        assert expected == await legend(page, MEMORY)
+        both = ("explored-left", "explored-right")
+        await wait_for_lines(page, CPU, *both)
+        await wait_for_lines(page, MEMORY, *both)
         assert "process=explored-*" in page.url.replace("%2A", "*")
         first = await attribute(page, CPU, "data-last-time-ms")
 
@@ -112,7 +121,7 @@ async def test_what_is_chosen_is_drawn_live_and_stays_in_the_address(
         await eventually(goes_on)
         await page.reload()
         await page.wait_for_selector(f"{CPU}[data-last-value]")
-        assert expected == await legend(page, CPU)
+        await wait_for_lines(page, CPU, *both)
         await photograph(page, "chosen")
         assert [] == problems
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -198,8 +199,9 @@ async def test_a_phone_finds_a_chart_by_its_name(peopled: Product) -> None:
         await expect(page).to_have_url(re.compile("from=2"))
         await expect(page.locator(f"{chart} [data-by=now]")).to_have_text("Last")
         await touch(page, f"{chart} .u-over", range(-20, -60, -5), range(20, 60, 5))
-        for _ in range(2):
-            await touch(page, f"{chart} .u-over", [0])
+        now = time.time()
+        for tap in range(2):
+            await touch(page, f"{chart} .u-over", [0], at=now + 0.2 * tap)
         await expect(page).not_to_have_url(re.compile("from="))
         await expect(page.locator(f"{chart} [data-by=now]")).to_have_text("Now")
         assert PHONE["width"] >= await page.evaluate(
