@@ -28,6 +28,7 @@ from robometrics.sources import (
 LogLevel = Literal["debug", "info", "warning", "error"]
 Durability = Literal["process", "power"]
 Role = Literal["api", "persist", "rollup", "export", "housekeeping"]
+Login = Literal["auto", "required", "off"]
 
 
 def _about(text: str, **bounds: Any) -> msgspec.Meta:
@@ -63,6 +64,13 @@ class ReaderSettings(Common, frozen=True, kw_only=True):
     api_url: Annotated[str, _about("server, as http://host:port")] = (
         "http://127.0.0.1:8420"
     )
+    token_file: Annotated[
+        str,
+        _about(
+            "file with the token for a server that wants one, of mode 0600; or set "
+            "ROBOMETRICS_TOKEN"
+        ),
+    ] = ""
 
 
 class WorkerSettings(Common, frozen=True, kw_only=True):
@@ -127,6 +135,21 @@ class ServerSettings(Common, frozen=True, kw_only=True):
     ] = ("api", "persist", "rollup", "housekeeping")
     bind: Annotated[str, _about("address the API listens on")] = "127.0.0.1"
     port: Annotated[int, _about("port the API listens on", ge=0, le=65_535)] = 8420
+    login: Annotated[
+        Login,
+        _about(
+            "who must log in: auto (nobody, and only this host is let in), required, "
+            "or off (nobody, wherever it listens)"
+        ),
+    ] = "auto"
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        _about("names by which others call the API, as metrics.example.org"),
+    ] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        _about("addresses of proxies whose X-Forwarded-For and -Proto are believed"),
+    ] = ()
     stream_max_bytes: Annotated[
         int, _about("size of the JetStream stream", ge=1 << 20)
     ] = 2 << 30
@@ -229,6 +252,17 @@ class UpSettings(Common, frozen=True, kw_only=True):
     port: Annotated[
         int, _about("port of the page; if taken, a free one is used", ge=0, le=65_535)
     ] = 8420
+    login: Annotated[
+        Login,
+        _about(
+            "who must log in: auto (nobody, and only this host is let in), required, "
+            "or off (nobody, wherever it listens)"
+        ),
+    ] = "auto"
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        _about("names by which others call the API, as metrics.example.org"),
+    ] = ()
     interval_seconds: Annotated[
         float, _about("distance of two samples of a process", ge=0.001, le=60)
     ] = 1.0

@@ -13,6 +13,7 @@ from servers import free_port
 from waiting import eventually
 
 from robometrics import subjects
+from robometrics.api.access.gate import Access
 from robometrics.api.app import make_app, serve
 from robometrics.api.health import Keeper, Watched
 from robometrics.broker import AckedPublisher, Link
@@ -59,13 +60,17 @@ async def served(link: Link, store: Store) -> AsyncIterator[Served]:
 
 @asynccontextmanager
 async def serving(
-    link: Link, store: Store, *watched: Watched, keeper: Keeper | None = None
+    link: Link,
+    store: Store,
+    *watched: Watched,
+    keeper: Keeper | None = None,
+    access: Access | None = None,
 ) -> AsyncIterator[Served]:
     """Serve the API beside the block."""
     port = free_port()
     stop = anyio.Event()
     async with anyio.create_task_group() as tg:
-        app = make_app(link, store, watched, keeper)
+        app = make_app(link, store, watched, keeper, access=access)
         tg.start_soon(serve, app, "127.0.0.1", port, stop)
         found = Served(f"http://127.0.0.1:{port}", link, store)
 

@@ -20,6 +20,7 @@ CONTRACT = frozenset(
     {
         *("schema", "requests", "subjects", "metrics"),
         *("errors", "settings", "sources", "rules", "keeping", "runtime", "times"),
+        *("exposure", "tokens"),
     }
 )
 """Modules of the contract."""

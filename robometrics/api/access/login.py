@@ -1,0 +1,153 @@
+"""Logging in and out, for browsers: a token is given once, a cookie stands for it.
+
+The cookie is out of reach of scripts, and no page of another site has it sent. What it
+holds is kept as a hash, as tokens are.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta, timezone
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Controller, Request, Response, get, post
+from litestar.datastructures import Cookie
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import JSONBody
+
+from robometrics.api.access.callers import COOKIE, SECURE_COOKIE, Caller, Shown
+from robometrics.api.access.gate import Access, address_of, session_in
+from robometrics.api.bodies import only_json
+from robometrics.api.problems import MEDIA_TYPE, RESPONSES, Problem
+from robometrics.errors import NotLoggedInError
+from robometrics.store import Store
+from robometrics.store.sessions import Session
+from robometrics.tokens import Scope, digest_of
+
+SESSION_DAYS = 7
+BODY_BYTES_MAX = 4_096
+_SECRET_BYTES = 32
+_MS_PER_SECOND = 1_000
+
+_RESPONSES = RESPONSES | {
+    status: ResponseSpec(
+        Problem, media_type=MEDIA_TYPE, description=text, generate_examples=False
+    )
+    for status, text in (
+        (401, "The token is not known, has expired, or was revoked."),
+        (429, "Too many tries failed; `Retry-After` says when to go on."),
+    )
+}
+AnyRequest = Request[Any, Any, Any]
+
+
+class Login(msgspec.Struct, forbid_unknown_fields=True):
+    """What it takes to log in."""
+
+    token: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+class Me(msgspec.Struct, kw_only=True):
+    """Who asks."""
+
+    name: str
+    """Of the token; empty where nobody has to log in."""
+
+    scope: Scope
+    login: Literal["required", "off"]
+    """Whether everybody has to log in."""
+
+    expires_ms: float | None
+    """When that ends; ``null``: not by itself."""
+
+
+class LoginController(Controller):
+    """Sessions of browsers."""
+
+    path = "/api/v1"
+    tags = ("login",)
+    request_max_body_size = BODY_BYTES_MAX
+
+    @get("/me")
+    async def me(self, request: AnyRequest, access: NamedDependency[Access]) -> Me:
+        """Return who asks, and what they may do."""
+        return _me(request.user, access)
+
+    @post("/login", status_code=200, responses=_RESPONSES, before_request=only_json)
+    async def login(
+        self,
+        request: AnyRequest,
+        data: JSONBody[Login],
+        access: NamedDependency[Access],
+        store: NamedDependency[Store],
+    ) -> Response[Me]:
+        """Begin a session, by a token that stays where it is kept."""
+        token = data.token.strip()
+        address = address_of(request.scope)
+        try:
+            caller = await access.identify(Shown(token, is_session=False), address)
+        except NotLoggedInError:
+            await access.note(request.scope, "login_refused")
+            raise
+        await _end(request, access, store)
+        secret = secrets.token_urlsafe(_SECRET_BYTES)
+        expires_at = datetime.now(timezone.utc) + timedelta(days=SESSION_DAYS)
+        if caller.expires_at is not None:
+            expires_at = min(expires_at, caller.expires_at)
+        session = Session(token_digest=digest_of(token), expires_at=expires_at)
+        await store.sessions.begin(digest_of(secret), session)
+        await access.note(request.scope, "login", caller=caller)
+        left = expires_at - datetime.now(timezone.utc)
+        me = _me(msgspec.structs.replace(caller, expires_at=expires_at), access)
+        return Response(
+            me, cookies=[_cookie(request, secret, int(left.total_seconds()))]
+        )
+
+    @post("/logout", status_code=204, before_request=only_json)
+    async def logout(
+        self,
+        request: AnyRequest,
+        access: NamedDependency[Access],
+        store: NamedDependency[Store],
+    ) -> Response[None]:
+        """End the session of this browser, here and on every other server."""
+        if await _end(request, access, store):
+            await access.note(request.scope, "logout")
+        return Response(None, cookies=[_cookie(request, "", 0)])
+
+
+async def _end(request: AnyRequest, access: Access, store: Store) -> bool:
+    """End the session that the browser shows, if there is one; return whether."""
+    secret = session_in(request)
+    if not secret:
+        return False
+    digest = digest_of(secret)
+    access.callers.forget(digest)
+    await store.sessions.end(digest)
+    return True
+
+
+def _me(caller: Caller, access: Access) -> Me:
+    at = caller.expires_at
+    expires_ms = None if at is None else at.timestamp() * _MS_PER_SECOND
+    return Me(
+        name=caller.name,
+        scope=caller.scope,
+        login="required" if access.is_login_required else "off",
+        expires_ms=expires_ms,
+    )
+
+
+def _cookie(request: AnyRequest, secret: str, seconds: int) -> Cookie:
+    is_secure = request.scope["scheme"] == "https"
+    return Cookie(
+        SECURE_COOKIE if is_secure else COOKIE,
+        value=secret,
+        max_age=seconds,
+        path="/",
+        httponly=True,
+        secure=is_secure,
+        samesite="strict",
+    )
