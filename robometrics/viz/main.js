@@ -2,7 +2,7 @@
 
 import { effect, untracked } from "@preact/signals";
 import { render } from "preact";
-import { fetchFleet, fetchMetrics, fetchPipeline, liveUrl, query } from "./api.js";
+import { fetchFleet, fetchMe, fetchMetrics, fetchPipeline, liveUrl, query } from "./api.js";
 import { catalogueOf } from "./catalogue.js";
 import { nowMs } from "./clock.js";
 import { contents } from "./contents.js";
@@ -20,7 +20,7 @@ import { asksOf } from "./wanted.js";
 
 const FLEET_INTERVAL_MS = 3_000;
 const PIPELINE_INTERVAL_MS = 5_000;
-const CATALOGUE_RETRY_MS = 2_000;
+const RETRY_MS = 2_000;
 const TICK_INTERVAL_MS = 1_000;
 const RESTS = 9;
 const REST_MAX_MS = 30_000;
@@ -114,11 +114,19 @@ async function refreshPipeline() {
   }
 }
 
+async function loadMe() {
+  try {
+    state.me.value = await fetchMe();
+  } catch {
+    setTimeout(loadMe, RETRY_MS);
+  }
+}
+
 async function loadCatalogue() {
   try {
     state.catalogue.value = catalogueOf(await fetchMetrics());
   } catch {
-    setTimeout(loadCatalogue, CATALOGUE_RETRY_MS);
+    setTimeout(loadCatalogue, RETRY_MS);
   }
 }
 
@@ -140,6 +148,7 @@ listen();
 
 render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById("app")));
 socket.connect();
+loadMe();
 loadCatalogue();
 repeat(refreshFleet, FLEET_INTERVAL_MS);
 repeat(refreshPipeline, PIPELINE_INTERVAL_MS);

@@ -93,7 +93,8 @@ class LoginController(Controller):
             raise
         await _end(request, access, store)
         secret = secrets.token_urlsafe(_SECRET_BYTES)
-        expires_at = datetime.now(timezone.utc) + timedelta(days=SESSION_DAYS)
+        now = datetime.now(timezone.utc).replace(microsecond=0)  # as it is stored
+        expires_at = now + timedelta(days=SESSION_DAYS)
         if caller.expires_at is not None:
             expires_at = min(expires_at, caller.expires_at)
         session = Session(token_digest=digest_of(token), expires_at=expires_at)
