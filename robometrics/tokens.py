@@ -15,7 +15,7 @@ import stat
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from robometrics.errors import SettingsError
+from robometrics.errors import NotLoggedInError, SettingsError
 
 TOKEN_ENV = "ROBOMETRICS_TOKEN"  # noqa: S105  the name of a variable
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}\Z"
@@ -72,6 +72,23 @@ def read_token(path: str, environ: Mapping[str, str] | None = None) -> str:
             "by robometrics token create"
         )
     return token
+
+
+def headers_of(token: str) -> dict[str, str]:
+    """Return what a request shows; nothing without a token."""
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def not_let_in(api_url: str, token: str) -> NotLoggedInError:
+    """Return the error of a program that a server does not let in."""
+    if token:
+        why = "does not know this token; it has expired, or was revoked"
+    else:
+        why = "wants a token"
+    return NotLoggedInError(
+        f"{api_url} {why}: have somebody make one with robometrics token create, and "
+        f"put it into {TOKEN_ENV}, or into a file of mode 0600 that token_file names"
+    )
 
 
 def _from_file(path: str) -> str:
