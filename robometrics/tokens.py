@@ -44,6 +44,11 @@ def digest_of(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
+def has_token(text: str) -> bool:
+    """Tell whether a token stands somewhere in *text*, where it should not."""
+    return _TOKEN.search(text) is not None
+
+
 def covers(held: Scope, needed: Scope) -> bool:
     """Tell whether whoever may do *held* may do *needed* too."""
     return SCOPES.index(held) >= SCOPES.index(needed)

@@ -209,6 +209,8 @@ async def test_a_token_in_an_address_is_refused_even_if_it_is_right(
         assert 400 == answer.status_code
         assert "Authorization: Bearer" in answer.json()["detail"]
         assert token not in answer.text
+    for path in (f"/api/v1/hosts?x={token}", f"/serve/static?machine_id={token}"):
+        assert 400 == (await site.http.get(path, headers=bearer(token))).status_code
     assert 200 == await status(site, token)
 
 

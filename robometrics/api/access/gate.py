@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -32,7 +31,7 @@ from robometrics.errors import (
 from robometrics.settings import ServerSettings
 from robometrics.store import Store
 from robometrics.store.deeds import Deed, What
-from robometrics.tokens import covers, digest_of
+from robometrics.tokens import covers, digest_of, has_token
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +70,7 @@ class Access:
         self._names.check_host(host)
         if scope["type"] == ScopeType.WEBSOCKET or scope["method"] not in _SAFE_METHODS:
             self._names.check_origin(connection.headers.get("origin"), host)
-        _refuse_secrets_in(connection.query_params)
+        _refuse_secrets_in(connection)
         needs = needed(scope["path_template"], scope["path"])
         if needs is None:
             return NOBODY
@@ -188,11 +187,14 @@ def session_in(connection: AnyConnection) -> str:
     return cookies.get(SECURE_COOKIE) or cookies.get(COOKIE) or ""
 
 
-def _refuse_secrets_in(names: Iterable[str]) -> None:
-    for name in names:
-        if name.lower() in _SECRET_PARAMETERS:
-            raise BadRequestError(
-                name,
-                "addresses end in logs and histories: send a token as "
-                "'Authorization: Bearer ...', and make another one",
-            )
+def _refuse_secrets_in(connection: AnyConnection) -> None:
+    named = {name.lower() for name in connection.query_params} & _SECRET_PARAMETERS
+    address = connection.scope["path"] + connection.scope["query_string"].decode(
+        "latin-1"
+    )
+    if named or has_token(address):
+        raise BadRequestError(
+            "address",
+            "addresses end in logs and histories: send a token as "
+            "'Authorization: Bearer ...', and make another one",
+        )
