@@ -65,13 +65,14 @@ async def serving(
     *watched: Watched,
     keeper: Keeper | None = None,
     access: Access | None = None,
+    trusted_proxies: tuple[str, ...] = (),
 ) -> AsyncIterator[Served]:
     """Serve the API beside the block."""
     port = free_port()
     stop = anyio.Event()
     async with anyio.create_task_group() as tg:
         app = make_app(link, store, watched, keeper, access=access)
-        tg.start_soon(serve, app, "127.0.0.1", port, stop)
+        tg.start_soon(serve, app, "127.0.0.1", port, stop, trusted_proxies)
         found = Served(f"http://127.0.0.1:{port}", link, store)
 
         async def answers() -> bool:

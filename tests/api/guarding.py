@@ -19,13 +19,17 @@ NO_BROKER = "nats://127.0.0.1:1"
 
 @asynccontextmanager
 async def guarded(
-    store: Store, *, is_login_required: bool = True, names: Names | None = None
+    store: Store,
+    *,
+    is_login_required: bool = True,
+    names: Names | None = None,
+    trusted_proxies: tuple[str, ...] = (),
 ) -> AsyncIterator[Served]:
     """Serve without a broker, which nobody asks here."""
     access = Access(store, names or Names(), is_login_required=is_login_required)
     async with (
         open_link(NO_BROKER, "test") as link,
-        serving(link, store, access=access) as found,
+        serving(link, store, access=access, trusted_proxies=trusted_proxies) as found,
     ):
         yield found
 

@@ -68,6 +68,30 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(
     assert timedelta(days=6) < found.expires_at - datetime.now(timezone.utc)
 
 
+@pytest.mark.parametrize(
+    ("proxies", "expected"),
+    [
+        (("127.0.0.1",), ("__Host-robometrics", True, "10.9.8.7")),
+        ((), ("robometrics", False, "127.0.0.1")),
+    ],
+    ids=["trusted", "unknown"],
+)
+async def test_only_a_trusted_proxy_is_believed_whom_it_asks_for_and_how(
+    store: Store, proxies: tuple[str, ...], expected: tuple[str, bool, str]
+) -> None:
+    """By https the cookie is for https alone; nobody else can pretend to that."""
+    said = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "10.9.8.7"}
+    async with guarded(store, trusted_proxies=proxies) as site:
+        answer = await log_in(site, await new_token(store), headers=said)
+        cookie = answer.headers["set-cookie"]
+        name, secret = cookie.partition(";")[0].split("=")
+        again = await status(site, said | {"Cookie": f"{name}={secret}"})
+    [deed] = await store.deeds.latest(1)
+
+    assert expected == (name, "Secure" in cookie.split("; "), deed.address)
+    assert 200 == again
+
+
 async def test_a_session_holds_on_another_server_and_after_a_restart(
     store: Store,
 ) -> None:
