@@ -150,6 +150,25 @@ class ServerSettings(Common, frozen=True, kw_only=True):
         tuple[str, ...],
         _about("addresses of proxies whose X-Forwarded-For and -Proto are believed"),
     ] = ()
+    public_url: Annotated[
+        str, _about("where browsers find the page, as https://metrics.example.org")
+    ] = ""
+    oidc_issuer: Annotated[
+        str, _about("OpenID Connect provider for logins, as https://id.example.org")
+    ] = ""
+    oidc_client_id: Annotated[
+        str, _about("by which that provider knows this server")
+    ] = ""
+    oidc_client_secret_file: Annotated[
+        str, _about("file with the secret for it, of mode 0600; none: PKCE alone")
+    ] = ""
+    oidc_grants: Annotated[
+        tuple[str, ...],
+        _about(
+            "who may do what, as admin:groups=ops or read:email=*@example.org; "
+            "others are not let in"
+        ),
+    ] = ()
     stream_max_bytes: Annotated[
         int, _about("size of the JetStream stream", ge=1 << 20)
     ] = 2 << 30

@@ -70,7 +70,7 @@ def read_token(path: str, environ: Mapping[str, str] | None = None) -> str:
     environ = os.environ if environ is None else environ
     where, token = TOKEN_ENV, environ.get(TOKEN_ENV, "").strip()
     if not token and path:
-        where, token = path, _from_file(path).strip()
+        where, token = path, read_secret("token_file", path)
     if token and not _TOKEN.fullmatch(token):
         raise SettingsError(
             f"what {where} holds is no token: they begin with {_PREFIX} and are made "
@@ -96,14 +96,19 @@ def not_let_in(api_url: str, token: str) -> NotLoggedInError:
     )
 
 
-def _from_file(path: str) -> str:
+def read_secret(field: str, path: str) -> str:
+    """Return what a file holds that only its owner can read.
+
+    Raises:
+        SettingsError: Others can, or it cannot be read; *field* is named.
+    """
     try:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123  its mode, as opened
             if os.fstat(file.fileno()).st_mode & _FOR_OTHERS:
                 raise SettingsError(
-                    f"token_file = {path!r}: others can read it; chmod 600 {path}"
+                    f"{field} = {path!r}: others can read it; chmod 600 {path}"
                 )
-            return file.read(_FILE_BYTES_MAX)
+            return file.read(_FILE_BYTES_MAX).strip()
     except (OSError, ValueError) as exc:
         why = "it is no text" if isinstance(exc, ValueError) else exc
-        raise SettingsError(f"token_file = {path!r}: {why}") from exc
+        raise SettingsError(f"{field} = {path!r}: {why}") from exc

@@ -20,6 +20,7 @@ from robometrics import __version__
 from robometrics.api.access.gate import Access, Gate
 from robometrics.api.access.login import LoginController
 from robometrics.api.access.names import Names
+from robometrics.api.access.oidc import OidcController
 from robometrics.api.access.tokens import TokenController
 from robometrics.api.completeness import CompletenessController
 from robometrics.api.connections import BoundedProtocol, allow_files
@@ -99,6 +100,7 @@ def make_app(
             UsageController,
             LoginController,
             TokenController,
+            OidcController,
             IntakeController,
             ServeController,
             health,

@@ -138,7 +138,8 @@ async def _list(store: Store, _: argparse.Namespace) -> int:
 
 async def _revoke(store: Store, options: argparse.Namespace) -> int:
     await store.prepare()
-    if not await store.tokens.revoke(options.name):
+    is_token = await store.tokens.revoke(options.name)
+    if await store.sessions.end_of(options.name) == 0 and not is_token:
         complain(f"no token is called {printable(options.name)}")
         return EXIT_UNKNOWN
     await _note(store, "token_revoked", options.name)

@@ -10,6 +10,7 @@ from bson.binary import Binary
 
 from robometrics.store.driver import Database
 from robometrics.store.failures import translated
+from robometrics.tokens import Scope
 
 COLLECTION = "sessions"
 
@@ -17,10 +18,15 @@ COLLECTION = "sessions"
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """One browser that logged in."""
 
-    token_digest: bytes
-    """Of the token by which it did: a session ends with its token."""
-
     expires_at: datetime
+    token_digest: bytes = b""
+    """Of the token by which it did, with which it ends; empty: by a provider."""
+
+    name: str = ""
+    """Who logged in by a provider; empty: see the token."""
+
+    scope: Scope = "read"
+    """What they may do; the same."""
 
 
 class Sessions:
@@ -38,6 +44,8 @@ class Sessions:
         document: dict[str, Any] = {
             "_id": Binary(digest),
             "token_digest": Binary(session.token_digest),
+            "name": session.name,
+            "scope": session.scope,
             "created_at": datetime.now(timezone.utc),
             "expires_at": session.expires_at,
         }
@@ -51,10 +59,19 @@ class Sessions:
         if found is None:
             return None
         return Session(
-            token_digest=bytes(found["token_digest"]), expires_at=found["expires_at"]
+            expires_at=found["expires_at"],
+            token_digest=bytes(found["token_digest"]),
+            name=found["name"],
+            scope=found["scope"],
         )
 
     async def end(self, digest: bytes) -> None:
         """Forget it."""
         with translated():
             await self._collection.delete_one({"_id": Binary(digest)})
+
+    async def end_of(self, name: str) -> int:
+        """Forget all that *name* began by a provider; return how many."""
+        with translated():
+            done = await self._collection.delete_many({"name": name})
+        return int(done.deleted_count)

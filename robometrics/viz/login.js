@@ -24,6 +24,18 @@ form.addEventListener("submit", async (event) => {
   input.focus();
 });
 
+/** Offer the way by a provider, if there is one; what was asked for goes along. */
+async function offerProvider() {
+  const response = await fetch(new URL("api/v1/login", document.baseURI));
+  const section = document.getElementById("provider");
+  const link = section?.querySelector("a");
+  if (!section || !link || !(await response.json()).provider) return;
+  link.href = `api/v1/oidc/login${location.search}`;
+  section.hidden = false;
+}
+
+offerProvider().catch(() => {}); // then a token it is
+
 /** @param {string} token @returns {Promise<string | null>} why not, for people */
 async function logIn(token) {
   try {

@@ -93,31 +93,45 @@ class Callers:
         self._known.pop(digest, None)
 
     async def _ask(self, digest: bytes, *, is_session: bool) -> Caller | None:
-        ends = []
-        token_digest = digest
-        if is_session:
-            session = await self._store.sessions.find(digest)
-            if session is None:
-                return None
-            token_digest = session.token_digest
-            ends.append(session.expires_at)
-        token = await self._store.tokens.find(token_digest)
-        if token is None:
+        find = self._of_session if is_session else self._of_token
+        caller = await find(digest)
+        if caller is None:
             return None
-        if token.expires_at is not None:
-            ends.append(token.expires_at)
-        caller = Caller(
-            name=token.name,
-            scope=token.scope,
-            digest=digest,
-            is_session=is_session,
-            expires_at=min(ends, default=None),
-        )
         self._known[digest] = time.monotonic(), caller
         self._known.move_to_end(digest)
         if len(self._known) > _KNOWN_MAX:
             self._known.popitem(last=False)
         return caller
+
+    async def _of_token(self, digest: bytes) -> Caller | None:
+        token = await self._store.tokens.find(digest)
+        if token is None:
+            return None
+        return Caller(
+            name=token.name,
+            scope=token.scope,
+            digest=digest,
+            expires_at=token.expires_at,
+        )
+
+    async def _of_session(self, digest: bytes) -> Caller | None:
+        session = await self._store.sessions.find(digest)
+        if session is None:
+            return None
+        name, scope, ends = session.name, session.scope, [session.expires_at]
+        if session.token_digest:
+            token = await self._of_token(session.token_digest)
+            if token is None:
+                return None
+            name, scope = token.name, token.scope
+            ends += [token.expires_at] if token.expires_at is not None else []
+        return Caller(
+            name=name,
+            scope=scope,
+            digest=digest,
+            is_session=True,
+            expires_at=min(ends),
+        )
 
 
 _REFUSED = "this token or session is not known, has expired, or was revoked"

@@ -19,6 +19,7 @@ from robometrics.api.access.callers import (
     Shown,
 )
 from robometrics.api.access.names import Names
+from robometrics.api.access.providers import Oidc, oidc_of
 from robometrics.api.access.scopes import needed
 from robometrics.api.access.sockets import Sockets, turn_away
 from robometrics.errors import (
@@ -45,8 +46,14 @@ class Access:
     """Who is let in to one server, and what they did there."""
 
     def __init__(
-        self, store: Store, names: Names, *, is_login_required: bool = False
+        self,
+        store: Store,
+        names: Names,
+        *,
+        is_login_required: bool = False,
+        provider: Oidc | None = None,
     ) -> None:
+        self.provider = provider
         self.is_login_required = is_login_required
         self.callers = Callers(store)
         self.attempts = Attempts()
@@ -161,10 +168,15 @@ class Gate:
 
 
 def access_of(settings: ServerSettings, store: Store) -> Access:
-    """Return who is let in by *settings*."""
+    """Return who is let in by *settings*.
+
+    Raises:
+        SettingsError: An option of the provider is wrong.
+    """
     is_required = settings.login == "required"
     names = Names(settings.bind, settings.allowed_hosts, is_login_required=is_required)
-    return Access(store, names, is_login_required=is_required)
+    provider = oidc_of(settings) if settings.oidc_issuer else None
+    return Access(store, names, is_login_required=is_required, provider=provider)
 
 
 def address_of(scope: Scope) -> str:

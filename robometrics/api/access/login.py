@@ -63,6 +63,14 @@ class Me(msgspec.Struct, kw_only=True):
     """When that ends; ``null``: not by itself."""
 
 
+class WaysIn(msgspec.Struct):
+    """How one may log in here."""
+
+    token: bool = True
+    provider: bool = False
+    """By OpenID Connect, at ``/api/v1/oidc/login``."""
+
+
 class LoginController(Controller):
     """Sessions of browsers."""
 
@@ -74,6 +82,11 @@ class LoginController(Controller):
     async def me(self, request: AnyRequest, access: NamedDependency[Access]) -> Me:
         """Return who asks, and what they may do."""
         return _me(request.user, access)
+
+    @get("/login")
+    async def ways_in(self, access: NamedDependency[Access]) -> WaysIn:
+        """Return how one may log in."""
+        return WaysIn(provider=access.provider is not None)
 
     @post("/login", status_code=200, responses=_RESPONSES, before_request=only_json)
     async def login(
@@ -91,20 +104,14 @@ class LoginController(Controller):
         except NotLoggedInError:
             await access.note(request.scope, "login_refused")
             raise
-        await _end(request, access, store)
-        secret = secrets.token_urlsafe(_SECRET_BYTES)
-        now = datetime.now(timezone.utc).replace(microsecond=0)  # as it is stored
-        expires_at = now + timedelta(days=SESSION_DAYS)
+        expires_at = in_days(SESSION_DAYS)
         if caller.expires_at is not None:
             expires_at = min(expires_at, caller.expires_at)
         session = Session(token_digest=digest_of(token), expires_at=expires_at)
-        await store.sessions.begin(digest_of(secret), session)
+        cookie = await begin_session(request, access, store, session)
         await access.note(request.scope, "login", caller=caller)
-        left = expires_at - datetime.now(timezone.utc)
         me = _me(msgspec.structs.replace(caller, expires_at=expires_at), access)
-        return Response(
-            me, cookies=[_cookie(request, secret, int(left.total_seconds()))]
-        )
+        return Response(me, cookies=[cookie])
 
     @post("/logout", status_code=204, before_request=only_json)
     async def logout(
@@ -117,6 +124,26 @@ class LoginController(Controller):
         if await _end(request, access, store):
             await access.note(request.scope, "logout")
         return Response(None, cookies=[_cookie(request, "", 0)])
+
+
+def in_days(days: float) -> datetime:
+    """Return when a session ends that begins now; in whole seconds, as it is kept."""
+    return datetime.now(timezone.utc).replace(microsecond=0) + timedelta(days=days)
+
+
+async def begin_session(
+    request: AnyRequest, access: Access, store: Store, session: Session
+) -> Cookie:
+    """Keep *session* in place of the one before; return the cookie that stands for it.
+
+    Raises:
+        RetryLaterError: The database is away.
+    """
+    await _end(request, access, store)
+    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    await store.sessions.begin(digest_of(secret), session)
+    left = session.expires_at - datetime.now(timezone.utc)
+    return _cookie(request, secret, int(left.total_seconds()))
 
 
 async def _end(request: AnyRequest, access: Access, store: Store) -> bool:

@@ -31,6 +31,8 @@ SCOPES: Mapping[str, Scope | None] = {
     "/login": EVERYBODY,
     "/api/v1/login": EVERYBODY,
     "/api/v1/logout": EVERYBODY,
+    "/api/v1/oidc/login": EVERYBODY,
+    "/api/v1/oidc/callback": EVERYBODY,
     "/": "read",
     STATIC: "read",
     "/metrics": "read",
