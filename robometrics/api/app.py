@@ -181,6 +181,8 @@ async def serve(
     )
     collect_seldom()
     allow_files()
+    # It tells of each websocket, with all that stands in its address.
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     listener = _listen(bind, port)
     server = _Server(config)
     async with anyio.create_task_group() as tg:

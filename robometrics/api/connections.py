@@ -8,14 +8,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import resource
+from collections.abc import Sequence
 from typing import Any
 
 import h11
+import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.utils import get_remote_addr
 
 CONNECTIONS_MAX = 2_000
-ARRIVAL_SECONDS = 60.0
-"""A request of some megabytes, over a bad link, is here by then."""
+CONNECTIONS_EACH_MAX = 500
+"""Of one address, unless it is a proxy's that is trusted: others are left some."""
+
+HEADERS_SECONDS = 10.0
+BODY_SECONDS = 60.0
+"""Some megabytes, over a bad link, are here by then."""
 
 STALLED_SECONDS = 60.0
 """Whoever reads nothing of an answer for so long has gone, or means no good."""
@@ -29,54 +36,86 @@ class BoundedProtocol(H11Protocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._arrival: asyncio.TimerHandle | None = None
-        self._stall: asyncio.TimerHandle | None = None
-        self._is_open = False
+        self._is_ours = False
+        self._awaited: object = None
+        self._arrival = _Deadline()
+        self._stall = _Deadline()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        if len(self.connections) >= connections_max():
+        if self._are_too_many(get_remote_addr(transport)):
             transport.abort()
             return
-        self._is_open = True
+        self._is_ours = True
         super().connection_made(transport)
-        self._arrival = self.loop.call_later(ARRIVAL_SECONDS, transport.abort)
+        self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._has_arrived()
-        self._is_read()
-        if self._is_open:
+        self._arrival.lift()
+        self._stall.lift()
+        if self._is_ours:
             super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._arrival is None:
-            abort = self.transport.abort
-            self._arrival = self.loop.call_later(ARRIVAL_SECONDS, abort)
+        self._watch()
         super().data_received(data)
-        if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
-            self._has_arrived()
+        self._watch()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        self._has_arrived()
         super().handle_websocket_upgrade(event)
+        self._is_ours = False
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._is_read()
-        self._stall = self.loop.call_later(STALLED_SECONDS, self.transport.abort)
+        self._stall.set(STALLED_SECONDS, self.transport)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._is_read()
+        self._stall.lift()
 
-    def _has_arrived(self) -> None:
-        if self._arrival is not None:
-            self._arrival.cancel()
-            self._arrival = None
+    def _watch(self) -> None:
+        """Limit for how long the part of a request that is due may take."""
+        due = self.conn.their_state if self._is_ours else None
+        if due is self._awaited:
+            return
+        self._awaited = due
+        if due is h11.IDLE:
+            self._arrival.set(HEADERS_SECONDS, self.transport)
+        elif due is h11.SEND_BODY:
+            self._arrival.set(BODY_SECONDS, self.transport)
+        else:
+            self._arrival.lift()
 
-    def _is_read(self) -> None:
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None
+    def _are_too_many(self, client: tuple[str, int] | None) -> bool:
+        count = len(self.connections)
+        if count >= connections_max():
+            return True
+        address = client[0] if client else ""
+        if count < CONNECTIONS_EACH_MAX or address in _trusted(self.config):
+            return False
+        clients = (getattr(each, "client", None) for each in self.connections)
+        same = sum(1 for client in clients if client and client[0] == address)
+        return same >= CONNECTIONS_EACH_MAX
+
+
+class _Deadline:
+    """When a connection is ended, unless it is lifted before."""
+
+    def __init__(self) -> None:
+        self._timer: asyncio.TimerHandle | None = None
+
+    def set(self, seconds: float, transport: asyncio.Transport) -> None:
+        self.lift()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(seconds, transport.abort)
+
+    def lift(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _trusted(config: uvicorn.Config) -> Sequence[str]:
+    return (config.forwarded_allow_ips or ()) if config.proxy_headers else ()
 
 
 def allow_files() -> None:

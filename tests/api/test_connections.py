@@ -110,7 +110,8 @@ async def answer_to(port: int, said: bytes) -> bytes:
 async def test_a_request_that_does_not_arrive_is_not_waited_for(
     port: int, monkeypatch: pytest.MonkeyPatch, slow: bytes
 ) -> None:
-    monkeypatch.setattr(connections, "ARRIVAL_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "HEADERS_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "BODY_SECONDS", 0.2)
     assert b"" == await answer_to(port, slow)
 
     async with connected(port, WHOLE) as stream:
@@ -123,15 +124,16 @@ async def test_a_request_that_does_not_arrive_is_not_waited_for(
 async def test_whoever_says_nothing_is_not_waited_for(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "ARRIVAL_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "HEADERS_SECONDS", 0.2)
 
     assert b"" == await answer_to(port, b"")
 
 
+@pytest.mark.parametrize("limit", ["CONNECTIONS_MAX", "CONNECTIONS_EACH_MAX"])
 async def test_one_connection_too_many_is_refused_until_another_is_let_go(
-    port: int, monkeypatch: pytest.MonkeyPatch
+    port: int, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
-    monkeypatch.setattr(connections, "CONNECTIONS_MAX", 1)
+    monkeypatch.setattr(connections, limit, 1)
     async with connected(port, b"") as held:
         for _ in range(50):
             assert b"" == await answer_to(port, WHOLE)
@@ -142,6 +144,19 @@ async def test_one_connection_too_many_is_refused_until_another_is_let_go(
         return b"body" in await answer_to(port, WHOLE)
 
     await eventually(is_let_in)
+
+
+async def test_what_one_address_holds_is_not_kept_from_others(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "CONNECTIONS_EACH_MAX", 1)
+    async with connected(port, b""):
+        assert b"" == await answer_to(port, WHOLE)
+        async with await anyio.connect_tcp(
+            "127.0.0.1", port, local_host="127.0.0.2"
+        ) as other:
+            await other.send(WHOLE)
+            assert b"body" in await heard(other)
 
 
 async def test_whoever_does_not_read_an_answer_is_let_go_and_who_reads_is_not(

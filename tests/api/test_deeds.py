@@ -14,6 +14,7 @@ from robometrics.store.deeds import BYTES_MAX, Deed
 
 from .conftest import Served
 from .guarding import bearer, guarded, new_token
+from .viewing import viewing
 
 
 @pytest.fixture
@@ -124,8 +125,8 @@ async def test_no_secret_is_logged_stored_or_repeated(
 ) -> None:
     """With every logger as talkative as it can be."""
     token, unknown = await new_token(store, "admin", "root"), "rbm_" + "u" * 43
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # the client's, of the test
-    logging.getLogger("httpcore").setLevel(logging.WARNING)
+    for name in ("httpx", "httpcore", "websockets.client"):  # the clients of this test
+        logging.getLogger(name).setLevel(logging.WARNING)
     with caplog.at_level(logging.DEBUG):
         login = await site.http.post("/api/v1/login", json={"token": token})
         session = login.cookies[COOKIE]
@@ -141,6 +142,8 @@ async def test_no_secret_is_logged_stored_or_repeated(
             await site.http.get("/api/v1/nothing", headers=bearer(token)),
             await site.http.delete(f"/api/v1/tokens/{unknown}", headers=bearer(token)),
         ]
+        async with viewing(site, query=f"?token={token}") as viewer:
+            await viewer.socket.wait_closed()
         wanted = {"name": "ci", "scope": "read"}
         made = await site.http.post(
             "/api/v1/tokens", json=wanted, headers=bearer(token)
@@ -154,6 +157,7 @@ async def test_no_secret_is_logged_stored_or_repeated(
     )
 
     assert "login" in caplog.text
+    assert 4400 == viewer.socket.close_code
     for secret in (token, session, made.json()["token"]):
         assert secret not in caplog.text
         assert secret not in stored
