@@ -10,19 +10,30 @@ import hashlib
 import hmac
 import json
 import secrets
+import socket
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
+from servers import free_port
+from waiting import poll_until
 
 CLIENT_ID = "robometrics"
 CLIENT_SECRET = "the server's own"  # noqa: S105  of this test
-KEY = RSAKey.generate_key(2048, {"kid": "one", "use": "sig"})
-FOREIGN_KEY = RSAKey.generate_key(2048, {"kid": "one", "use": "sig"})
+
+
+@cache
+def key_of(_owner: str) -> RSAKey:
+    """Return a key: all have the same id, which proves nothing."""
+    return RSAKey.generate_key(2048, {"kid": "one", "use": "sig"})
 
 
 def text(data: bytes) -> str:
@@ -52,7 +63,7 @@ class Provider(BaseHTTPRequestHandler):
                 }
             )
         elif url.path == "/keys":
-            self._say({"keys": [KEY.as_dict(private=False)]})
+            self._say({"keys": [key_of("provider").as_dict(private=False)]})
         elif url.path == "/authorize":
             code = secrets.token_urlsafe()
             self.codes[code] = asked
@@ -111,9 +122,9 @@ class Provider(BaseHTTPRequestHandler):
             return f"{signed_part({'alg': 'none'}, claims)}."
         if how == "with the public key":
             part = signed_part({"alg": "HS256", "kid": "one"}, claims)
-            public = KEY.as_pem(private=False)
+            public = key_of("provider").as_pem(private=False)
             return f"{part}.{text(hmac.digest(public, part.encode(), 'sha256'))}"
-        key = FOREIGN_KEY if how == "another" else KEY
+        key = key_of("another" if how == "another" else "provider")
         return jwt.encode({"alg": "RS256", "kid": "one"}, claims, key)
 
     def _say(self, what: Any, status: int = 200) -> None:
@@ -127,7 +138,24 @@ class Provider(BaseHTTPRequestHandler):
         pass
 
 
+@contextmanager
+def running() -> Iterator[str]:
+    """Run one; yield its issuer, which for a browser is another site than 127.0.0.1."""
+    port = free_port()
+    with subprocess.Popen([sys.executable, __file__, str(port)]) as process:
+        try:
+            poll_until(lambda: is_open(port))
+            yield f"http://localhost:{port}"
+        finally:
+            process.terminate()
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 if __name__ == "__main__":
     with HTTPServer(("127.0.0.1", int(sys.argv[1])), Provider) as server:
-        Provider.issuer = f"http://127.0.0.1:{server.server_port}"
+        Provider.issuer = f"http://localhost:{server.server_port}"
         server.serve_forever()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from http.cookies import SimpleCookie
@@ -13,9 +11,8 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from oidc_provider import CLIENT_ID, CLIENT_SECRET
+from oidc_provider import CLIENT_ID, CLIENT_SECRET, running
 from servers import free_port
-from waiting import poll_until
 
 from robometrics.api.access.gate import access_of
 from robometrics.api.access.grants import grants_of, scope_of
@@ -27,29 +24,14 @@ from robometrics.store import Store
 from .conftest import Served, serving
 from .guarding import NO_BROKER, guarded
 
-PROVIDER = Path(__file__).parents[1] / "oidc_provider.py"
 PUBLIC_URL = "http://127.0.0.1:8420"
 CALLBACK = "/api/v1/oidc/callback"
 
 
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[str]:
-    port = free_port()
-    process = subprocess.Popen([sys.executable, str(PROVIDER), str(port)])
-    url = f"http://127.0.0.1:{port}"
-
-    def answers() -> bool:
-        try:
-            return httpx.get(f"{url}/keys").is_success
-        except httpx.TransportError:
-            return False
-
-    try:
-        poll_until(answers)
+    with running() as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @pytest.fixture

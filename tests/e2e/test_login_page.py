@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from oidc_provider import CLIENT_ID, CLIENT_SECRET, running
 from playwright.async_api import Page
 from sites import answering
 
@@ -51,6 +54,31 @@ async def test_somebody_logs_in_by_keyboard_and_comes_to_where_they_wanted(
     assert {"the server responded with a status of 401"} >= {
         problem.partition(": ")[2].partition(" (")[0] for problem in problems
     }
+
+
+async def test_somebody_comes_back_from_their_organisation_logged_in(
+    site: ServerSettings, store: Store, tmp_path: Path
+) -> None:
+    """A browser keeps a strict cookie from whatever another site leads to."""
+    secret = tmp_path / "secret"
+    secret.write_text(CLIENT_SECRET)
+    secret.chmod(0o600)
+    with running() as issuer:
+        provider = {
+            "public_url": f"http://127.0.0.1:{site.port}",
+            "oidc_issuer": issuer,
+            "oidc_client_id": CLIENT_ID,
+            "oidc_client_secret_file": str(secret),
+            "oidc_grants": ("read:email=*@example.org",),
+        }
+        async with (
+            answering(site, roles=("api",), login="required", **provider) as url,
+            opened(f"{url}/?view=explore") as (page, problems),
+        ):
+            await page.get_by_role("link", name="Log in by your organisation").click()
+            await page.wait_for_url("**/?view=explore")
+            assert "ada@example.org" == await page.locator(".who").inner_text()
+    assert [] == problems
 
 
 async def submit(page: Page, token: str) -> None:
