@@ -63,7 +63,7 @@ class Provider(BaseHTTPRequestHandler):
                 }
             )
         elif url.path == "/keys":
-            self._say({"keys": [key_of("provider").as_dict(private=False)]})
+            self._say({"keys": [self._key().as_dict(private=False)]})
         elif url.path == "/authorize":
             code = secrets.token_urlsafe()
             self.codes[code] = asked
@@ -122,10 +122,13 @@ class Provider(BaseHTTPRequestHandler):
             return f"{signed_part({'alg': 'none'}, claims)}."
         if how == "with the public key":
             part = signed_part({"alg": "HS256", "kid": "one"}, claims)
-            public = key_of("provider").as_pem(private=False)
+            public = self._key().as_pem(private=False)
             return f"{part}.{text(hmac.digest(public, part.encode(), 'sha256'))}"
-        key = key_of("another" if how == "another" else "provider")
+        key = key_of("another") if how == "another" else self._key()
         return jwt.encode({"alg": "RS256", "kid": "one"}, claims, key)
+
+    def _key(self) -> RSAKey:
+        return key_of(self.lies.get("key", "the first"))
 
     def _say(self, what: Any, status: int = 200) -> None:
         data = json.dumps(what).encode()

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from servers import free_port
+from servers import MongoServer, free_port
 from waiting import eventually
 
 from robometrics import subjects
@@ -18,7 +18,7 @@ from robometrics.api.app import make_app, serve
 from robometrics.api.health import Keeper, Watched
 from robometrics.broker import AckedPublisher, Link
 from robometrics.schema import AnyBatch, encode
-from robometrics.store import Store
+from robometrics.store import Store, open_store
 
 
 class Served:
@@ -50,6 +50,22 @@ class Served:
                 await (
                     await publisher.publish(subject, encode(batch), message_id=identity)
                 )
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was revoked is noticed at once, and not within seconds."""
+    monkeypatch.setattr("robometrics.api.access.callers.KNOWN_SECONDS", 0.05)
+    monkeypatch.setattr("robometrics.api.access.sockets.RECHECK_SECONDS", 0.05)
+
+
+@pytest.fixture
+async def unprepared(
+    shared_mongo: MongoServer, database_name: str
+) -> AsyncIterator[Store]:
+    """A database without indexes: as good for few documents, and there at once."""
+    async with open_store(shared_mongo.url, database_name) as opened:
+        yield opened
 
 
 @pytest.fixture

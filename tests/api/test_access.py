@@ -13,16 +13,17 @@ from builders import process_batch
 from litestar import Litestar, get
 from litestar.middleware import DefineMiddleware
 from litestar.testing import TestClient
+from servers import MongoServer
 from waiting import eventually
 from websockets.asyncio.client import connect
 
-from robometrics.api.access import scopes
+from robometrics.api.access import callers, scopes, sockets
 from robometrics.api.access.gate import Access, Gate
 from robometrics.api.access.names import Names
 from robometrics.api.app import make_app
 from robometrics.api.problems import EXCEPTION_HANDLERS
 from robometrics.broker import open_link
-from robometrics.store import Store
+from robometrics.store import Store, open_store
 from robometrics.tokens import SCOPES, Scope, covers, make_token
 
 from .conftest import Served
@@ -30,6 +31,11 @@ from .guarding import NO_BROKER, bearer, guarded, new_token
 from .viewing import viewing
 
 OPEN = {path for path, scope in scopes.SCOPES.items() if scope is None}
+
+
+@pytest.fixture
+def store(unprepared: Store) -> Store:
+    return unprepared
 
 
 @pytest.fixture
@@ -60,6 +66,8 @@ async def test_health_and_the_way_in_alone_are_open_to_everybody() -> None:
         "/login",
         "/api/v1/login",
         "/api/v1/logout",
+        "/api/v1/oidc/login",
+        "/api/v1/oidc/callback",
     } == OPEN
 
 
@@ -171,6 +179,7 @@ async def test_an_expired_token_is_refused_and_a_valid_one_is_not(
 async def test_a_revoked_token_is_refused_within_seconds(
     site: Served, store: Store
 ) -> None:
+    assert callers.KNOWN_SECONDS + sockets.RECHECK_SECONDS <= 5
     token = await new_token(store, name="gone")
     kept = await new_token(store, name="kept")
     assert 200 == await status(site, token)
@@ -312,6 +321,7 @@ async def test_a_token_opens_the_websocket_and_nothing_else_does(
         assert '{"op":"pong"}' == await viewer.socket.recv()
 
 
+@pytest.mark.usefixtures("quick")
 async def test_an_open_websocket_ends_with_its_token(
     site: Served, store: Store
 ) -> None:
@@ -328,14 +338,42 @@ async def test_an_open_websocket_ends_with_its_token(
         assert '{"op":"pong"}' == await kept.socket.recv()
 
 
+@pytest.mark.usefixtures("quick")
 async def test_an_open_websocket_ends_when_its_token_expires(
     site: Served, store: Store
 ) -> None:
-    token = await new_token(store, seconds=1)
+    token = await new_token(store, seconds=0.5)
     async with viewing(site, additional_headers=bearer(token)) as viewer:
         await viewer.socket.wait_closed()
 
         assert 4401 == viewer.socket.close_code
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_database_that_is_away_lets_nobody_in_and_sends_nobody_away(
+    mongo_server: MongoServer, database_name: str
+) -> None:
+    async with open_store(mongo_server.url, database_name) as store:
+        await store.prepare()
+        token = await new_token(store)
+        async with (
+            guarded(store) as site,
+            viewing(site, additional_headers=bearer(token)) as viewer,
+        ):
+            assert 200 == await status(site, token)
+            mongo_server.kill()
+            async with viewing(site, additional_headers=bearer(token)) as other:
+                assert 503 == await status(site, token)
+                await other.socket.wait_closed()
+            await viewer.socket.send('{"op":"ping"}')
+            assert '{"op":"pong"}' == await viewer.socket.recv()
+            assert 4503 == other.socket.close_code
+            mongo_server.start()
+
+            async def is_let_in() -> bool:
+                return 200 == await status(site, token)
+
+            await eventually(is_let_in)
 
 
 async def test_who_is_not_let_in_gets_the_files_to_log_in_and_no_others(

@@ -16,6 +16,11 @@ from .guarding import bearer, guarded, new_token
 from .viewing import Client, viewing
 
 
+@pytest.fixture
+def store(unprepared: Store) -> Store:
+    return unprepared
+
+
 async def close_code(client: Client) -> int | None:
     """Return by which code it was turned away, ``None`` if it was let in."""
     try:

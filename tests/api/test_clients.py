@@ -25,6 +25,11 @@ from .guarding import guarded, new_token
 
 
 @pytest.fixture
+def store(unprepared: Store) -> Store:
+    return unprepared
+
+
+@pytest.fixture
 async def site(store: Store) -> AsyncIterator[Served]:
     async with guarded(store) as found:
         await found.keep(process_batch(slot=int(time.time()) - 1))

@@ -22,6 +22,11 @@ from .viewing import viewing
 
 
 @pytest.fixture
+def store(unprepared: Store) -> Store:
+    return unprepared
+
+
+@pytest.fixture
 async def site(store: Store) -> AsyncIterator[Served]:
     async with guarded(store) as found:
         yield found
@@ -107,6 +112,7 @@ async def test_a_session_holds_on_another_server_and_after_a_restart(
     assert (200, 401) == (answer.status_code, stranger.status_code)
 
 
+@pytest.mark.usefixtures("quick")
 async def test_a_session_that_was_logged_out_is_not_to_be_replayed(
     site: Served, store: Store
 ) -> None:
@@ -127,6 +133,7 @@ async def test_a_session_that_was_logged_out_is_not_to_be_replayed(
     assert "Max-Age=0" in done.headers["set-cookie"]
 
 
+@pytest.mark.usefixtures("quick")
 async def test_a_session_ends_with_the_token_that_began_it(
     site: Served, store: Store
 ) -> None:

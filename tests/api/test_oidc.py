@@ -14,6 +14,7 @@ import pytest
 from oidc_provider import CLIENT_ID, CLIENT_SECRET, running
 from servers import free_port
 
+from robometrics.api.access import provider
 from robometrics.api.access.gate import access_of
 from robometrics.api.access.grants import grants_of, scope_of
 from robometrics.broker import open_link
@@ -26,6 +27,11 @@ from .guarding import NO_BROKER, guarded
 
 PUBLIC_URL = "http://127.0.0.1:8420"
 CALLBACK = "/api/v1/oidc/callback"
+
+
+@pytest.fixture
+def store(unprepared: Store) -> Store:
+    return unprepared
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +188,16 @@ async def test_what_cannot_be_believed_logs_nobody_in(
         assert 403 == refused.status_code, lie
         assert "robometrics" not in cookies_of(refused), lie
     await site.http.post(f"{issuer}/lies", json={})
+
+    assert 200 == (await log_in(site)).status_code
+
+
+async def test_a_provider_may_have_new_keys(
+    site: Served, issuer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider, "NEW_KEYS_SECONDS", 0)
+    assert 200 == (await log_in(site)).status_code
+    await site.http.post(f"{issuer}/lies", json={"key": "the second"})
 
     assert 200 == (await log_in(site)).status_code
 
