@@ -21,6 +21,9 @@ TOKEN_ENV = "ROBOMETRICS_TOKEN"  # noqa: S105  the name of a variable
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}\Z"
 """What a token may be called."""
 
+EXPIRES_SECONDS_MAX = 10 * 366 * 86_400
+"""Ten years; what is to hold longer does not expire."""
+
 Scope = Literal["read", "control", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 """Each includes those before it."""

@@ -184,6 +184,7 @@ async def serve(
     # It tells of each websocket, with all that stands in its address.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     listener = _listen(bind, port)
+    log.info("the API listens on %s port %d", bind, port)
     server = _Server(config)
     async with anyio.create_task_group() as tg:
         tg.start_soon(_stop_with, server, stop)

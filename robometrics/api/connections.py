@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import resource
-from collections.abc import Sequence
 from typing import Any
 
 import h11
@@ -90,7 +90,7 @@ class BoundedProtocol(H11Protocol):
         if count >= connections_max():
             return True
         address = client[0] if client else ""
-        if count < CONNECTIONS_EACH_MAX or address in _trusted(self.config):
+        if count < CONNECTIONS_EACH_MAX or _is_trusted(self.config, address):
             return False
         clients = (getattr(each, "client", None) for each in self.connections)
         same = sum(1 for client in clients if client and client[0] == address)
@@ -114,8 +114,17 @@ class _Deadline:
             self._timer = None
 
 
-def _trusted(config: uvicorn.Config) -> Sequence[str]:
-    return (config.forwarded_allow_ips or ()) if config.proxy_headers else ()
+def _is_trusted(config: uvicorn.Config, address: str) -> bool:
+    """Tell whether *address* is a proxy's, before whom are many others."""
+    if not config.proxy_headers:
+        return False
+    with contextlib.suppress(ValueError):
+        found = ipaddress.ip_address(address)
+        return any(
+            found in ipaddress.ip_network(each, strict=False)
+            for each in config.forwarded_allow_ips or ()
+        )
+    return False
 
 
 def allow_files() -> None:

@@ -19,7 +19,13 @@ from robometrics.errors import BadRequestError, RoboMetricsError
 from robometrics.schema import NS_PER_SECOND
 from robometrics.settings import ServerSettings, add_flags, load
 from robometrics.times import parse_duration
-from robometrics.tokens import NAME, SCOPES, digest_of, make_token
+from robometrics.tokens import (
+    EXPIRES_SECONDS_MAX,
+    NAME,
+    SCOPES,
+    digest_of,
+    make_token,
+)
 
 if TYPE_CHECKING:
     from robometrics.store import Store
@@ -108,6 +114,8 @@ async def _create(store: Store, options: argparse.Namespace) -> int:
     expires_at = None
     if options.expires is not None:
         seconds = parse_duration("expires", options.expires) / NS_PER_SECOND
+        if seconds > EXPIRES_SECONDS_MAX:
+            raise BadRequestError("expires", "ten years at most; without, it does not")
         expires_at = datetime.now(timezone.utc) + timedelta(seconds=seconds)
     await store.prepare()
     secret = make_token()

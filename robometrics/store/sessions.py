@@ -72,6 +72,8 @@ class Sessions:
 
     async def end_of(self, name: str) -> int:
         """Forget all that *name* began by a provider; return how many."""
+        if not name:  # by a token, with which it ends
+            return 0
         with translated():
             done = await self._collection.delete_many({"name": name})
         return int(done.deleted_count)

@@ -92,6 +92,12 @@ def test_only_pages_of_the_server_itself_may_change_anything(
         assert expected
 
 
+def test_an_address_of_a_page_is_no_name() -> None:
+    assert admits(Names(allowed=["metrics.example.org:443"]), "metrics.example.org")
+    with pytest.raises(SettingsError, match="is no name"):
+        Names(allowed=["https://metrics.example.org"])
+
+
 @pytest.mark.parametrize("bind", ["127.0.0.1", "::1", "localhost", "127.8.8.8"])
 def test_this_host_alone_needs_no_login(bind: str) -> None:
     refuse_exposed(bind, "auto")

@@ -14,7 +14,7 @@ import pytest
 from oidc_provider import CLIENT_ID, CLIENT_SECRET, running
 from servers import free_port
 
-from robometrics.api.access import provider
+from robometrics.api.access import attempts, provider
 from robometrics.api.access.gate import access_of
 from robometrics.api.access.grants import grants_of, scope_of
 from robometrics.broker import open_link
@@ -63,6 +63,12 @@ async def provided(settings: ServerSettings, store: Store) -> AsyncIterator[Serv
         serving(link, store, access=access_of(settings, store)) as found,
     ):
         yield found
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More is tried here than an address may fail."""
+    monkeypatch.setattr(attempts, "FAILURES_MAX", 100)
 
 
 @pytest.fixture
@@ -153,6 +159,18 @@ async def test_a_code_is_of_use_once(site: Served) -> None:
     assert "robometrics" not in cookies_of(replayed)
 
 
+async def test_who_goes_on_guessing_is_held_off(
+    site: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts, "FAILURES_MAX", 2)
+    found = [
+        (await come_back(site, {}, f"{CALLBACK}?code={number}")).status_code
+        for number in range(4)
+    ]
+
+    assert [403, 403, 429, 429] == found
+
+
 async def test_a_code_of_another_login_is_refused_by_pkce(site: Served) -> None:
     """A stolen code, brought by a browser that has a login of its own under way."""
     _, stolen = await begin(site)
@@ -208,7 +226,9 @@ async def test_a_session_ends_when_an_administrator_says_so(
     cookies = shown(cookies_of(await log_in(site)))
     assert 200 == (await site.http.get("/api/v1/me", headers=cookies)).status_code
 
-    assert 1 == await store.sessions.end_of("ada@example.org")
+    assert [0, 1] == [
+        await store.sessions.end_of(name) for name in ("", "ada@example.org")
+    ]
     async with guarded(store) as other:
         assert 401 == (await other.http.get("/api/v1/me", headers=cookies)).status_code
 
@@ -231,6 +251,7 @@ async def test_a_provider_that_is_away_is_told_and_tokens_still_work(
     [
         ({"oidc_issuer": "http://id.example.org"}, "must begin with https"),
         ({"oidc_client_id": ""}, "needs oidc_client_id"),
+        ({"login": "auto"}, "needs login = required"),
         ({"public_url": ""}, "public_url"),
         ({"oidc_grants": ()}, "nobody is let in"),
         ({"oidc_grants": ("root:groups=ops",)}, "write read, control, admin"),

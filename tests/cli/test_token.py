@@ -103,6 +103,7 @@ async def test_an_expired_token_is_listed_as_such(token: Command) -> None:
         (["--name=$ne", "--scope=read"], "name: up to 64 letters"),
         (["--name=" + "x" * 65, "--scope=read"], "name: up to 64 letters"),
         (["--name=ci", "--scope=read", "--expires=soon"], "expires: 'soon' is not"),
+        (["--name=ci", "--scope=read", "--expires=999999999w"], "ten years at most"),
     ],
 )
 async def test_what_cannot_be_is_refused(

@@ -50,7 +50,7 @@ class Attempts:
             seconds = max(1, round(left * SECONDS_EACH))
             raise TooManyError(f"too many failed logins: try again in {seconds} s")
 
-    def failed(self, address: str, digest: bytes) -> None:
+    def failed(self, address: str, digest: bytes) -> bool:
         """Count a try that failed, but one of each: to repeat oneself is no guess.
 
         So what goes on with a token that was revoked keeps nobody else out.
@@ -58,13 +58,17 @@ class Attempts:
         Args:
             address: Where it came from.
             digest: Of what was tried.
+
+        Returns:
+            Whether it is a new one.
         """
         if digest in self._refused:
-            return
+            return False
         _keep(self._refused, digest, None)
         network = _network(address)
         count = min(self._count(network) + 1, FAILURES_MAX)
         _keep(self._failures, network, _Failures(count, self._clock()))
+        return True
 
     def _count(self, network: str) -> float:
         found = self._failures.get(network)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from urllib.parse import urlsplit
 
 from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
@@ -21,7 +22,7 @@ from robometrics.api.access.callers import (
 from robometrics.api.access.names import Names
 from robometrics.api.access.providers import Oidc, oidc_of
 from robometrics.api.access.scopes import needed
-from robometrics.api.access.sockets import Sockets, turn_away
+from robometrics.api.access.sockets import Sockets, serve_while, turn_away
 from robometrics.errors import (
     BadRequestError,
     ForbiddenError,
@@ -29,6 +30,7 @@ from robometrics.errors import (
     RetryLaterError,
     RoboMetricsError,
 )
+from robometrics.exposure import is_loopback
 from robometrics.settings import ServerSettings
 from robometrics.store import Store
 from robometrics.store.deeds import Deed, What
@@ -88,7 +90,7 @@ class Access:
                 raise NotLoggedInError(
                     "send a token as 'Authorization: Bearer ...', or log in at /login"
                 )
-            caller = await self.identify(shown, address_of(scope))
+            caller = await self.identify(shown, scope)
         elif not covers(NOBODY.scope, needs):
             raise NotLoggedInError(
                 "this is for administrators who log in: start the server with "
@@ -101,8 +103,8 @@ class Access:
             )
         return caller
 
-    async def identify(self, shown: Shown, address: str) -> Caller:
-        """Return who shows this; a try that fails is counted.
+    async def identify(self, shown: Shown, scope: Scope) -> Caller:
+        """Return who shows this; a try that fails is counted, and told.
 
         Raises:
             NotLoggedInError: Nobody.
@@ -110,12 +112,20 @@ class Access:
             TooManyError: Too many tries from there failed.
         """
         if not self.callers.is_known(shown):
-            self.attempts.check(address)
+            self.attempts.check(address_of(scope))
         try:
             return await self.callers.identify(shown)
         except NotLoggedInError:
-            self.attempts.failed(address, digest_of(shown.secret))
+            await self.refuse(scope, shown.secret, "" if shown.is_session else "token")
             raise
+
+    async def refuse(self, scope: Scope, secret: str, about: str) -> None:
+        """Count a try that failed; tell of it, if it is a new one and *about* something.
+
+        Were each told, whoever knocks often enough would have the log forget the rest.
+        """
+        if self.attempts.failed(address_of(scope), digest_of(secret)) and about:
+            await self.note(scope, "login_refused", about)
 
     async def stay(self, caller: Caller) -> None:
         """Let somebody stay who was let in.
@@ -153,29 +163,33 @@ class Gate:
             scope["user"] = await self._access.admit(scope)
             await self._app(scope, receive, send)
             return
+        sockets = self._access.sockets
         try:
             caller = scope["user"] = await self._access.admit(scope)
-            await self._access.sockets.serve(
-                caller.digest.hex() or address_of(scope),
-                lambda: self._access.stay(caller),
-                self._app,
-                scope,
-                receive,
-                send,
-            )
+            viewer = caller.digest.hex() or address_of(scope)
+            sockets.enter(viewer)
         except RoboMetricsError as exc:
             await turn_away(receive, send, exc)
+            return
+        try:
+            serving = self._app(scope, receive, send)
+            await serve_while(lambda: self._access.stay(caller), serving, send)
+        finally:
+            sockets.leave(viewer)
 
 
 def access_of(settings: ServerSettings, store: Store) -> Access:
     """Return who is let in by *settings*.
 
     Raises:
-        SettingsError: An option of the provider is wrong.
+        SettingsError: A name is none, or an option of the provider is wrong.
     """
     is_required = settings.login == "required"
-    names = Names(settings.bind, settings.allowed_hosts, is_login_required=is_required)
     provider = oidc_of(settings) if settings.oidc_issuer else None
+    allowed = list(settings.allowed_hosts)
+    if settings.public_url and (allowed or is_loopback(settings.bind)):
+        allowed.append(urlsplit(settings.public_url).hostname or "")
+    names = Names(settings.bind, allowed, is_login_required=is_required)
     return Access(store, names, is_login_required=is_required, provider=provider)
 
 

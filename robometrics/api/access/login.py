@@ -6,6 +6,7 @@ holds is kept as a hash, as tokens are.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from datetime import datetime, timedelta, timezone
 from typing import Annotated, Any, Literal
@@ -18,7 +19,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 
 from robometrics.api.access.callers import COOKIE, SECURE_COOKIE, Caller, Shown
-from robometrics.api.access.gate import Access, address_of, session_in
+from robometrics.api.access.gate import Access, session_in
 from robometrics.api.bodies import only_json
 from robometrics.api.problems import MEDIA_TYPE, RESPONSES, Problem
 from robometrics.errors import NotLoggedInError
@@ -98,12 +99,7 @@ class LoginController(Controller):
     ) -> Response[Me]:
         """Begin a session, by a token that stays where it is kept."""
         token = data.token.strip()
-        address = address_of(request.scope)
-        try:
-            caller = await access.identify(Shown(token, is_session=False), address)
-        except NotLoggedInError:
-            await access.note(request.scope, "login_refused")
-            raise
+        caller = await access.identify(Shown(token, is_session=False), request.scope)
         expires_at = in_days(SESSION_DAYS)
         if caller.expires_at is not None:
             expires_at = min(expires_at, caller.expires_at)
@@ -121,8 +117,11 @@ class LoginController(Controller):
         store: NamedDependency[Store],
     ) -> Response[None]:
         """End the session of this browser, here and on every other server."""
-        if await _end(request, access, store):
-            await access.note(request.scope, "logout")
+        session = Shown(session_in(request), is_session=True)
+        with contextlib.suppress(NotLoggedInError):  # it had ended before
+            caller = await access.callers.identify(session)
+            await access.note(request.scope, "logout", caller=caller)
+        await _end(request, access, store)
         return Response(None, cookies=[_cookie(request, "", 0)])
 
 
@@ -146,15 +145,11 @@ async def begin_session(
     return _cookie(request, secret, int(left.total_seconds()))
 
 
-async def _end(request: AnyRequest, access: Access, store: Store) -> bool:
-    """End the session that the browser shows, if there is one; return whether."""
-    secret = session_in(request)
-    if not secret:
-        return False
-    digest = digest_of(secret)
-    access.callers.forget(digest)
-    await store.sessions.end(digest)
-    return True
+async def _end(request: AnyRequest, access: Access, store: Store) -> None:
+    """End the session that the browser shows, if there is one."""
+    if secret := session_in(request):
+        access.callers.forget(digest_of(secret))
+        await store.sessions.end(digest_of(secret))
 
 
 def _me(caller: Caller, access: Access) -> Me:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from robometrics.errors import ForbiddenError, MisdirectedError
+from robometrics.errors import ForbiddenError, MisdirectedError, SettingsError
 from robometrics.exposure import is_loopback
 
 
@@ -22,7 +22,7 @@ class Names:
     def __init__(
         self,
         bind: str = "127.0.0.1",
-        allowed: Iterable[str] = (),
+        allowed: Collection[str] = (),
         *,
         is_login_required: bool = False,
     ) -> None:
@@ -32,8 +32,16 @@ class Names:
             bind: The address it listens on.
             allowed: Names it is called by besides.
             is_login_required: Whether it asks everybody who they are.
+
+        Raises:
+            SettingsError: One of *allowed* is more than a name.
         """
-        self._allowed = {name.lower() for name in allowed}
+        self._allowed = {_name_of(name) for name in allowed}
+        if wrong := [name for name in allowed if "/" in name]:
+            raise SettingsError(
+                f"allowed_hosts: {wrong[0]!r} is no name; write metrics.example.org"
+            )
+        self._bind = bind.lower()
         self._is_local = is_loopback(bind)
         self._is_any = is_login_required and not self._is_local and not self._allowed
 
@@ -46,7 +54,9 @@ class Names:
         name = _name_of(host)
         if self._is_any or is_loopback(name) or name in self._allowed:
             return
-        if not self._is_local and (_is_address(name) or name == _own_name()):
+        if not self._is_local and (
+            _is_address(name) or name in (self._bind, _own_name())
+        ):
             return
         raise MisdirectedError(
             f"this server is not called {name[:100]!r}; if it is, start it with "

@@ -19,7 +19,7 @@ from litestar.di import NamedDependency
 
 from robometrics.api.access.attempt import Attempt
 from robometrics.api.access.callers import Caller
-from robometrics.api.access.gate import Access
+from robometrics.api.access.gate import Access, address_of
 from robometrics.api.access.grants import name_of, scope_of
 from robometrics.api.access.login import begin_session, in_days
 from robometrics.api.access.providers import Oidc
@@ -80,10 +80,12 @@ class OidcController(Controller):
     ) -> Response[str]:
         """Begin a session for whoever the provider knows, if they may do something."""
         oidc = _provider_of(access)
+        access.attempts.check(address_of(request.scope))
         try:
             caller, session, query = await _arrived(request, oidc)
         except ForbiddenError as exc:
-            await access.note(request.scope, "login_refused", str(exc))
+            shown = request.scope["query_string"].decode("latin-1")
+            await access.refuse(request.scope, shown, str(exc))
             raise
         cookie = await begin_session(request, access, store, session)
         await access.note(request.scope, "login", "by the provider", caller)

@@ -29,6 +29,8 @@ def oidc_of(settings: ServerSettings) -> Oidc:
     Raises:
         SettingsError: An option is missing or wrong, or the library is.
     """
+    if settings.login != "required":
+        raise SettingsError("oidc_issuer also needs login = required: else nobody asks")
     try:
         from robometrics.api.access.provider import Provider  # noqa: PLC0415
     except ModuleNotFoundError as exc:

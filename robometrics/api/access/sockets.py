@@ -7,7 +7,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import Receive, Send
 
 from robometrics.api.problems import status_of
 from robometrics.errors import RetryLaterError, RoboMetricsError, TooManyError
@@ -35,24 +35,8 @@ class Sockets:
     def __init__(self) -> None:
         self._open: Counter[str] = Counter()
 
-    async def serve(
-        self,
-        viewer: str,
-        may_stay: Check,
-        app: ASGIApp,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-    ) -> None:
-        """Serve one until it ends, or may not stay any longer.
-
-        Args:
-            viewer: Whose it is.
-            may_stay: Raises one of our errors once it may not.
-            app: What serves it.
-            scope: Of the socket, as are the next two.
-            receive: See there.
-            send: See there.
+    def enter(self, viewer: str) -> None:
+        """Count one more of *viewer*.
 
         Raises:
             TooManyError: There are too many.
@@ -60,30 +44,35 @@ class Sockets:
         if self._open[viewer] >= SOCKETS_EACH_MAX or self._open.total() >= SOCKETS_MAX:
             raise TooManyError("too many open views: close some")
         self._open[viewer] += 1
-        try:
-            await _serve(may_stay, app, scope, receive, send)
-        finally:
-            self._open[viewer] -= 1
-            self._open += Counter()  # forgets who has none
+
+    def leave(self, viewer: str) -> None:
+        self._open[viewer] -= 1
+        if not self._open[viewer]:
+            del self._open[viewer]
 
 
-async def _serve(
-    may_stay: Check, app: ASGIApp, scope: Scope, receive: Receive, send: Send
-) -> None:
-    serving = asyncio.ensure_future(app(scope, receive, send))
+async def serve_while(may_stay: Check, serving: Awaitable[None], send: Send) -> None:
+    """Serve a socket until it ends, or may not stay any longer.
+
+    Args:
+        may_stay: Raises one of our errors once it may not.
+        serving: What serves it.
+        send: The socket's.
+    """
+    task = asyncio.ensure_future(serving)
     try:
-        while not (await asyncio.wait({serving}, timeout=RECHECK_SECONDS))[0]:
+        while not (await asyncio.wait({task}, timeout=RECHECK_SECONDS))[0]:
             try:
                 await may_stay()
             except RetryLaterError:
-                continue  # nobody can have been sent away by a database that is away
+                continue  # nobody can be sent away by a database that is away
             except RoboMetricsError as exc:
-                await _ended(serving)
+                await _ended(task)
                 await close(send, exc)
                 return
-        await serving
+        await task
     finally:
-        await _ended(serving)
+        await _ended(task)
 
 
 async def _ended(task: asyncio.Future[None]) -> None:

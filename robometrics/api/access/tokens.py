@@ -17,10 +17,15 @@ from robometrics.errors import NotFoundError
 from robometrics.store import Store
 from robometrics.store.deeds import Deed
 from robometrics.store.tokens import Token
-from robometrics.tokens import NAME, Scope, digest_of, make_token
+from robometrics.tokens import (
+    EXPIRES_SECONDS_MAX,
+    NAME,
+    Scope,
+    digest_of,
+    make_token,
+)
 
 _BODY_BYTES_MAX = 4_096
-_SECONDS_MAX = 10 * 366 * 86_400
 AnyRequest = Request[Any, Any, Any]
 _Limit = Annotated[int, QueryParameter(ge=1, le=1_000, description="how many at most")]
 
@@ -30,7 +35,7 @@ class NewToken(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     name: Annotated[str, msgspec.Meta(pattern=NAME, examples=["ci"])]
     scope: Scope
-    expires_seconds: Annotated[int, msgspec.Meta(ge=1, le=_SECONDS_MAX)] | None = None
+    expires_seconds: Annotated[int, msgspec.Meta(ge=1, le=EXPIRES_SECONDS_MAX)] | None = None
     """From now; ``null``: it holds until it is revoked."""
 
 
@@ -96,9 +101,10 @@ class TokenController(Controller):
         access: NamedDependency[Access],
         store: NamedDependency[Store],
     ) -> None:
-        """Let nobody in by this token any more, nor by a session that it began."""
-        if not await store.tokens.revoke(name):
-            raise NotFoundError(f"no token is called {name[:100]!r}")
+        """Let nobody in by this token or name any more, nor by the sessions it began."""
+        is_token = await store.tokens.revoke(name)
+        if await store.sessions.end_of(name) == 0 and not is_token:
+            raise NotFoundError(f"nothing is called {name[:100]!r}")
         await access.note(request.scope, "token_revoked", name)
 
     @get("/deeds", responses=RESPONSES)
