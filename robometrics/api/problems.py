@@ -86,7 +86,10 @@ RESPONSES = {
     )
     for status, text in (
         (400, "A parameter is wrong; `errors` names it."),
+        (401, "Nobody knows who asks: send a token, or log in."),
+        (403, "Who asks may not do this, or not from that page."),
         (404, "No such host or process."),
+        (429, "Too many tries to log in failed."),
         (503, "The database is away; try again."),
         (504, "It took too long; ask for less."),
     )

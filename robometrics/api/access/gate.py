@@ -116,7 +116,8 @@ class Access:
         try:
             return await self.callers.identify(shown)
         except NotLoggedInError:
-            await self.refuse(scope, shown.secret, "" if shown.is_session else "token")
+            about = "" if shown.is_session else "token"
+            await self.refuse(scope, shown.secret, about)
             raise
 
     async def refuse(self, scope: Scope, secret: str, about: str) -> None:

@@ -15,13 +15,12 @@ import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 
 from robometrics.api.access.callers import COOKIE, SECURE_COOKIE, Caller, Shown
 from robometrics.api.access.gate import Access, session_in
 from robometrics.api.bodies import only_json
-from robometrics.api.problems import MEDIA_TYPE, RESPONSES, Problem
+from robometrics.api.problems import RESPONSES
 from robometrics.errors import NotLoggedInError
 from robometrics.store import Store
 from robometrics.store.sessions import Session
@@ -32,15 +31,6 @@ BODY_BYTES_MAX = 4_096
 _SECRET_BYTES = 32
 _MS_PER_SECOND = 1_000
 
-_RESPONSES = RESPONSES | {
-    status: ResponseSpec(
-        Problem, media_type=MEDIA_TYPE, description=text, generate_examples=False
-    )
-    for status, text in (
-        (401, "The token is not known, has expired, or was revoked."),
-        (429, "Too many tries failed; `Retry-After` says when to go on."),
-    )
-}
 AnyRequest = Request[Any, Any, Any]
 
 
@@ -79,17 +69,17 @@ class LoginController(Controller):
     tags = ("login",)
     request_max_body_size = BODY_BYTES_MAX
 
-    @get("/me")
+    @get("/me", responses=RESPONSES)
     async def me(self, request: AnyRequest, access: NamedDependency[Access]) -> Me:
         """Return who asks, and what they may do."""
         return _me(request.user, access)
 
-    @get("/login")
+    @get("/login", responses=RESPONSES)
     async def ways_in(self, access: NamedDependency[Access]) -> WaysIn:
         """Return how one may log in."""
         return WaysIn(provider=access.provider is not None)
 
-    @post("/login", status_code=200, responses=_RESPONSES, before_request=only_json)
+    @post("/login", status_code=200, responses=RESPONSES, before_request=only_json)
     async def login(
         self,
         request: AnyRequest,
@@ -109,7 +99,7 @@ class LoginController(Controller):
         me = _me(msgspec.structs.replace(caller, expires_at=expires_at), access)
         return Response(me, cookies=[cookie])
 
-    @post("/logout", status_code=204, before_request=only_json)
+    @post("/logout", status_code=204, responses=RESPONSES, before_request=only_json)
     async def logout(
         self,
         request: AnyRequest,

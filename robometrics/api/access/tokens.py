@@ -35,7 +35,9 @@ class NewToken(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     name: Annotated[str, msgspec.Meta(pattern=NAME, examples=["ci"])]
     scope: Scope
-    expires_seconds: Annotated[int, msgspec.Meta(ge=1, le=EXPIRES_SECONDS_MAX)] | None = None
+    expires_seconds: (
+        Annotated[int, msgspec.Meta(ge=1, le=EXPIRES_SECONDS_MAX)] | None
+    ) = None
     """From now; ``null``: it holds until it is revoked."""
 
 
@@ -101,7 +103,7 @@ class TokenController(Controller):
         access: NamedDependency[Access],
         store: NamedDependency[Store],
     ) -> None:
-        """Let nobody in by this token or name any more, nor by the sessions it began."""
+        """Let nobody in by this token or name any more, nor by its sessions."""
         is_token = await store.tokens.revoke(name)
         if await store.sessions.end_of(name) == 0 and not is_token:
             raise NotFoundError(f"nothing is called {name[:100]!r}")
