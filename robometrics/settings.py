@@ -148,9 +148,7 @@ class ServerSettings(Common, frozen=True, kw_only=True):
     ] = ()
     trusted_proxies: Annotated[
         tuple[str, ...],
-        _about(
-            "proxies whose X-Forwarded-For and -Proto are believed, as 10.0.0.0/8"
-        ),
+        _about("proxies whose X-Forwarded-For and -Proto are believed, as 10.0.0.0/8"),
     ] = ()
     public_url: Annotated[
         str, _about("where browsers find the page, as https://metrics.example.org")

@@ -121,7 +121,7 @@ class Access:
             raise
 
     async def refuse(self, scope: Scope, secret: str, about: str) -> None:
-        """Count a try that failed; tell of it, if it is a new one and *about* something.
+        """Count a try that failed; tell of a new one, if *about* says what it was.
 
         Were each told, whoever knocks often enough would have the log forget the rest.
         """
