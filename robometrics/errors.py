@@ -147,3 +147,27 @@ class BadRequestError(RoboMetricsError):
 
     def __str__(self) -> str:
         return f"{self.field}: {self.problem}"
+
+
+class NotLoggedInError(RoboMetricsError):
+    """Who asks is not known: send a token, or log in."""
+
+    code = "unauthorized"
+
+
+class ForbiddenError(RoboMetricsError):
+    """Who asks may not do this, or not from there."""
+
+    code = "forbidden"
+
+
+class MisdirectedError(RoboMetricsError):
+    """The server is asked by a name that is not its own."""
+
+    code = "misdirected_request"
+
+
+class TooManyError(RoboMetricsError):
+    """Too many attempts or connections: wait, or let some go."""
+
+    code = "too_many_requests"

@@ -30,6 +30,7 @@ from robometrics.sources import (
 LogLevel = Literal["debug", "info", "warning", "error"]
 Durability = Literal["process", "power"]
 Role = Literal["api", "persist", "rollup", "export", "housekeeping"]
+Login = Literal["auto", "required", "off"]
 
 
 def _about(text: str, **bounds: Any) -> msgspec.Meta:
@@ -99,6 +100,13 @@ class ReaderSettings(Common, frozen=True, kw_only=True):
     api_url: Annotated[str, _about("server, as http://host:port")] = (
         "http://127.0.0.1:8420"
     )
+    token_file: Annotated[
+        str,
+        _about(
+            "file with the token for a server that wants one, of mode 0600; or set "
+            "ROBOMETRICS_TOKEN"
+        ),
+    ] = ""
 
 
 class SiteSettings(Common, frozen=True, kw_only=True):
@@ -184,6 +192,40 @@ class ServerSettings(Common, frozen=True, kw_only=True):
     ] = ("api", "persist", "rollup", "housekeeping")
     bind: Annotated[str, _about("address the API listens on")] = "127.0.0.1"
     port: Annotated[int, _about("port the API listens on", ge=0, le=65_535)] = 8420
+    login: Annotated[
+        Login,
+        _about(
+            "who must log in: auto (nobody, and only this host is let in), required, "
+            "or off (nobody, wherever it listens)"
+        ),
+    ] = "auto"
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        _about("names by which others call the API, as metrics.example.org"),
+    ] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        _about("proxies whose X-Forwarded-For and -Proto are believed, as 10.0.0.0/8"),
+    ] = ()
+    public_url: Annotated[
+        str, _about("where browsers find the page, as https://metrics.example.org")
+    ] = ""
+    oidc_issuer: Annotated[
+        str, _about("OpenID Connect provider for logins, as https://id.example.org")
+    ] = ""
+    oidc_client_id: Annotated[
+        str, _about("by which that provider knows this server")
+    ] = ""
+    oidc_client_secret_file: Annotated[
+        str, _about("file with the secret for it, of mode 0600; none: PKCE alone")
+    ] = ""
+    oidc_grants: Annotated[
+        tuple[str, ...],
+        _about(
+            "who may do what, as admin:groups=ops or read:email=*@example.org; "
+            "others are not let in"
+        ),
+    ] = ()
     stream_max_bytes: Annotated[
         int, _about("size of the JetStream stream", ge=1 << 20)
     ] = 2 << 30
@@ -293,6 +335,17 @@ class UpSettings(Common, frozen=True, kw_only=True):
     port: Annotated[
         int, _about("port of the page; if taken, a free one is used", ge=0, le=65_535)
     ] = 8420
+    login: Annotated[
+        Login,
+        _about(
+            "who must log in: auto (nobody, and only this host is let in), required, "
+            "or off (nobody, wherever it listens)"
+        ),
+    ] = "auto"
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        _about("names by which others call the API, as metrics.example.org"),
+    ] = ()
     interval_seconds: Annotated[
         float, _about("distance of two samples of a process", ge=0.001, le=60)
     ] = 1.0

@@ -14,6 +14,7 @@ from typing import Any
 
 from robometrics import runtime
 from robometrics.errors import SettingsError
+from robometrics.tokens import TOKEN_ENV
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -22,7 +23,7 @@ else:
 
 ENV_PREFIX = "ROBOMETRICS_"
 CONFIG_ENV = "ROBOMETRICS_CONFIG"
-_OWN_ENV = {CONFIG_ENV, runtime.DIRECTORY_ENV}
+_OWN_ENV = {CONFIG_ENV, runtime.DIRECTORY_ENV, TOKEN_ENV}
 _SERVICE_LINK = re.compile(r"_(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP))(_|$)")
 
 

@@ -12,11 +12,18 @@ import anyio
 import uvicorn
 from litestar import Litestar
 from litestar.di import Provide
+from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 
 from robometrics import __version__
+from robometrics.api.access.gate import Access, Gate
+from robometrics.api.access.login import LoginController
+from robometrics.api.access.names import Names
+from robometrics.api.access.oidc import OidcController
+from robometrics.api.access.tokens import TokenController
 from robometrics.api.completeness import CompletenessController
+from robometrics.api.connections import BoundedProtocol, allow_files
 from robometrics.api.control import ControlController
 from robometrics.api.events import EventController
 from robometrics.api.export import ExportController, Exports
@@ -54,6 +61,7 @@ def make_app(
     watched: Sequence[Watched] = (),
     keeper: Keeper | None = None,
     policy: Policy | None = None,
+    access: Access | None = None,
 ) -> Litestar:
     """Return the application.
 
@@ -63,10 +71,13 @@ def make_app(
         watched: Consumers in this process, whose state health shows.
         keeper: The housekeeper in this process, the same.
         policy: How long things are kept; as by default if not given.
+        access: Who is let in; if not given everybody on this host.
     """
+    access = access or Access(store, Names())
     hub = Hub(link)
     intake = Intake(link)
     dependencies: dict[str, Any] = {
+        "access": access,
         "link": link,
         "store": store,
         "hub": hub,
@@ -87,6 +98,9 @@ def make_app(
             ControlController,
             HealthController,
             UsageController,
+            LoginController,
+            TokenController,
+            OidcController,
             IntakeController,
             ServeController,
             health,
@@ -101,6 +115,7 @@ def make_app(
             for name, value in dependencies.items()
         },
         lifespan=[lambda _: answering(link, store), lambda _: intake.running()],
+        middleware=[DefineMiddleware(Gate, access=access)],
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=OpenAPIConfig(
             title="RoboMetrics",
@@ -129,8 +144,21 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(app: Litestar, bind: str, port: int, stop: anyio.Event) -> None:
+async def serve(
+    app: Litestar,
+    bind: str,
+    port: int,
+    stop: anyio.Event,
+    trusted_proxies: Sequence[str] = (),
+) -> None:
     """Serve *app* until *stop*.
+
+    Args:
+        app: The application.
+        bind: The address to listen on.
+        port: The port.
+        stop: Ends it.
+        trusted_proxies: Addresses of those who are believed whom they ask for.
 
     Raises:
         SettingsError: The address cannot be listened on.
@@ -142,6 +170,9 @@ async def serve(app: Litestar, bind: str, port: int, stop: anyio.Event) -> None:
         log_config=None,
         access_log=False,
         lifespan="on",
+        http=BoundedProtocol,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies),
         ws="websockets-sansio",
         ws_per_message_deflate=False,  # costs more than it saves on a network of ours
         ws_max_size=_SOCKET_MESSAGE_BYTES_MAX,
@@ -149,7 +180,11 @@ async def serve(app: Litestar, bind: str, port: int, stop: anyio.Event) -> None:
         server_header=False,
     )
     collect_seldom()
+    allow_files()
+    # It tells of each websocket, with all that stands in its address.
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     listener = _listen(bind, port)
+    log.info("the API listens on %s port %d", bind, port)
     server = _Server(config)
     async with anyio.create_task_group() as tg:
         tg.start_soon(_stop_with, server, stop)

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Controller, Request, post
 from litestar.di import NamedDependency
-from litestar.exceptions import ClientException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 
 from robometrics import subjects
+from robometrics.api.access.gate import Access
+from robometrics.api.bodies import only_json
 from robometrics.api.problems import MEDIA_TYPE, RESPONSES, Problem
 from robometrics.broker import Link
 from robometrics.errors import (
@@ -43,6 +44,7 @@ _RESPONSES = RESPONSES | {
         generate_examples=False,
     )
 }
+_HttpRequest = Request[Any, Any, Any]
 _Seconds = Annotated[float, msgspec.Meta(ge=0.001, le=60)]
 
 
@@ -89,12 +91,6 @@ class IntervalSet(msgspec.Struct, kw_only=True):
     interval_ns: int
 
 
-def only_json(request: Request[Any, Any, Any]) -> None:
-    """Refuse what a form of another site could send without being asked."""
-    if request.content_type[0] != "application/json":
-        raise ClientException("send application/json", status_code=415)
-
-
 class ControlController(Controller):
     """Passes on what is wanted; the worker of the host decides."""
 
@@ -103,13 +99,19 @@ class ControlController(Controller):
 
     @post("/burst", status_code=202, responses=_RESPONSES, before_request=only_json)
     async def burst(
-        self, data: JSONBody[Burst], link: NamedDependency[Link]
+        self,
+        request: _HttpRequest,
+        data: JSONBody[Burst],
+        link: NamedDependency[Link],
+        access: NamedDependency[Access],
     ) -> BurstBegun:
         """Begin a short recording at a high rate.
 
         Another one of the process takes its place; of 0.1 s at the same rate, it ends
         it. While one goes on, live batches have its ``interval_ns``.
         """
+        about = f"{data.host}/{data.process}: {data.hz:g} Hz for {data.seconds:g} s"
+        await access.note(request.scope, "burst", about)
         reply = await _ask(
             link,
             data.host,
@@ -130,9 +132,18 @@ class ControlController(Controller):
 
     @post("/interval", status_code=200, responses=_RESPONSES, before_request=only_json)
     async def interval(
-        self, data: JSONBody[Interval], link: NamedDependency[Link]
+        self,
+        request: _HttpRequest,
+        data: JSONBody[Interval],
+        link: NamedDependency[Link],
+        access: NamedDependency[Access],
     ) -> IntervalSet:
         """Change how often a host samples its processes, or one of them."""
+        seconds = data.interval_seconds
+        what = "as usual" if seconds is None else f"each {seconds:g} s"
+        await access.note(
+            request.scope, "interval", f"{data.host}/{data.process or '*'}: {what}"
+        )
         interval_ns = None
         if data.interval_seconds is not None:
             interval_ns = round(data.interval_seconds * NS_PER_SECOND)

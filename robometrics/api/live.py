@@ -13,7 +13,6 @@ import logging
 import time
 from collections.abc import Sequence
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 from litestar import WebSocket, websocket
@@ -37,7 +36,6 @@ _STALLED_SECONDS = 15.0
 _MS_PER_SECOND = 1_000
 
 CLOSE_BAD_REQUEST = 4400
-CLOSE_FOREIGN_ORIGIN = 4403
 CLOSE_TOO_SLOW = 4408
 
 _Socket = WebSocket[Any, Any, Any]
@@ -49,22 +47,12 @@ async def live(
     socket: _Socket, hub: NamedDependency[Hub], store: NamedDependency[Store]
 ) -> None:
     """Serve one viewer until it leaves."""
-    # A refusal before accept reaches a browser as a bare 1006, so accept comes first.
     await socket.accept()
-    if not _same_origin(socket):
-        await socket.close(CLOSE_FOREIGN_ORIGIN, "foreign origin")
-        return
     session = _Session(socket, hub, store)
     try:
         await session.run()
     finally:
         await hub.leave(session.viewer)
-
-
-def _same_origin(socket: _Socket) -> bool:
-    """Tell whether a browser's page is ours; CORS does not cover websockets."""
-    origin = socket.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == socket.headers.get("host")
 
 
 class _Progress(msgspec.Struct):

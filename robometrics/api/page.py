@@ -19,6 +19,7 @@ from litestar.status_codes import HTTP_304_NOT_MODIFIED
 from robometrics import viz
 from robometrics.api.files import Files, Sent, ready
 from robometrics.api.modules import preloading
+from robometrics.errors import NotLoggedInError
 
 FOLDER = Path(viz.__file__).parent
 _HTML = "text/html; charset=utf-8"
@@ -56,24 +57,22 @@ def policy(html: str) -> str:
 
 
 def page_routes() -> list[object]:
-    """Return the handlers of ``/`` and ``/static``."""
-    source = (FOLDER / "index.html").read_text(encoding="utf-8")
+    """Return the handlers of ``/``, ``/login`` and ``/static``."""
+    source, headers = _document("index.html")
+    login_source, login_headers = _document("login.html")
 
     @cache  # most servers are started to be asked for numbers, not for the page
     def page_of(view: str) -> Sent:
         return ready(preloading(source, FOLDER, f"views/{view}.js").encode(), _HTML)
 
-    headers = {
-        "Content-Security-Policy": policy(source),
-        "Referrer-Policy": "no-referrer",
-    }
-
+    login_page = ready(login_source.encode(), _HTML)
     files = Files(FOLDER)
 
     @get(
         "/",
         include_in_schema=False,
         media_type=MediaType.HTML,
+        exception_handlers={NotLoggedInError: _to_login},
         sync_to_thread=True,  # the first time all its modules are read
     )
     def index(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -81,6 +80,15 @@ def page_routes() -> list[object]:
             unbuilt = _UNBUILT.encode()
             return Response(unbuilt, status_code=503, media_type=MediaType.TEXT)
         return answer(request, page_of(view_of(request.query_params)), headers)
+
+    @get(
+        "/login",
+        include_in_schema=False,
+        media_type=MediaType.HTML,
+        sync_to_thread=False,
+    )
+    def login(request: Request[Any, Any, Any]) -> Response[bytes]:
+        return answer(request, login_page, login_headers)
 
     @route(
         "/static/{path:path}",
@@ -91,7 +99,7 @@ def page_routes() -> list[object]:
     def static(request: Request[Any, Any, Any], path: FromPath[str]) -> Response[bytes]:
         return answer(request, files.find(path))
 
-    return [index, static]
+    return [index, login, static]
 
 
 def view_of(query: Mapping[str, str]) -> str:
@@ -132,3 +140,22 @@ def answer(
         headers["Content-Length"] = str(len(body))
         body = b""
     return Response(body, headers=headers, media_type=sent.media_type)
+
+
+def _document(name: str) -> tuple[str, dict[str, str]]:
+    """Return a document of the page, and the headers that go with it."""
+    html = (FOLDER / name).read_text(encoding="utf-8")
+    return html, {
+        "Content-Security-Policy": policy(html),
+        "Referrer-Policy": "no-referrer",
+    }
+
+
+def _to_login(request: Request[Any, Any, Any], _: NotLoggedInError) -> Response[None]:
+    """Send a browser to log in; what its address asks for goes with it, and comes back.
+
+    The address is relative: the page may lie below a prefix that only a proxy knows.
+    """
+    query = request.scope["query_string"].decode("latin-1")
+    where = f"login?{query}" if query else "login"
+    return Response(None, status_code=303, headers={"Location": where})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -15,12 +16,16 @@ from litestar.openapi.datastructures import ResponseSpec
 from robometrics.api.bounded import ClientGoneError
 from robometrics.errors import (
     BadRequestError,
+    ForbiddenError,
     InvalidNameError,
+    MisdirectedError,
     NotFoundError,
+    NotLoggedInError,
     QueryTimeoutError,
     RegistrationRefusedError,
     RetryLaterError,
     RoboMetricsError,
+    TooManyError,
 )
 
 log = logging.getLogger(__name__)
@@ -29,11 +34,22 @@ MEDIA_TYPE = "application/problem+json"
 _STATUS: tuple[tuple[type[RoboMetricsError], HTTPStatus], ...] = (
     (BadRequestError, HTTPStatus.BAD_REQUEST),
     (InvalidNameError, HTTPStatus.BAD_REQUEST),
+    (NotLoggedInError, HTTPStatus.UNAUTHORIZED),
+    (ForbiddenError, HTTPStatus.FORBIDDEN),
     (NotFoundError, HTTPStatus.NOT_FOUND),
     (RegistrationRefusedError, HTTPStatus.CONFLICT),
+    (MisdirectedError, HTTPStatus.MISDIRECTED_REQUEST),
+    (TooManyError, HTTPStatus.TOO_MANY_REQUESTS),
     (RetryLaterError, HTTPStatus.SERVICE_UNAVAILABLE),
     (QueryTimeoutError, HTTPStatus.GATEWAY_TIMEOUT),
 )
+
+HEADERS: Mapping[int, dict[str, str]] = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
+    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "6"},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "2"},
+}
+"""What goes with some answers."""
 
 _CLIENT_CLOSED_REQUEST = 499
 _MISSING = re.compile(r"Missing required \w+ parameter '(\w+)'")
@@ -70,7 +86,10 @@ RESPONSES = {
     )
     for status, text in (
         (400, "A parameter is wrong; `errors` names it."),
+        (401, "Nobody knows who asks: send a token, or log in."),
+        (403, "Who asks may not do this, or not from that page."),
         (404, "No such host or process."),
+        (429, "Too many tries to log in failed."),
         (503, "The database is away; try again."),
         (504, "It took too long; ask for less."),
     )
@@ -92,18 +111,30 @@ def _respond(
         instance=request.url.path,
         errors=errors or [],
     )
-    headers = {"Retry-After": "2"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-    return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+    return Response(
+        problem,
+        status_code=status,
+        media_type=MEDIA_TYPE,
+        headers=HEADERS.get(status, {}),
+    )
+
+
+def status_of(exc: RoboMetricsError) -> HTTPStatus:
+    """Return the status of an answer that is *exc*."""
+    for kind, status in _STATUS:
+        if isinstance(exc, kind):
+            return status
+    return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def on_own_error(request: AnyRequest, exc: RoboMetricsError) -> Response[Problem]:
-    for kind, status in _STATUS:
-        if isinstance(exc, kind):
-            errors = []
-            if isinstance(exc, BadRequestError):
-                errors = [FieldProblem(exc.field, exc.problem)]
-            return _respond(request, status, exc.code, str(exc), errors)
-    return on_bug(request, exc)
+    status = status_of(exc)
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return on_bug(request, exc)
+    errors = []
+    if isinstance(exc, BadRequestError):
+        errors = [FieldProblem(exc.field, exc.problem)]
+    return _respond(request, status, exc.code, str(exc), errors)
 
 
 def on_http_error(request: AnyRequest, exc: HTTPException) -> Response[Problem]:

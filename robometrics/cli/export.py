@@ -17,6 +17,7 @@ from robometrics.cli.text import printable
 from robometrics.errors import RoboMetricsError
 from robometrics.lib.download import fetched
 from robometrics.settings import ReaderSettings, add_flags, load
+from robometrics.tokens import read_token
 
 FORMATS = ("csv", "parquet", "arrow")
 EXIT_INTERRUPTED = 130
@@ -111,7 +112,8 @@ def run(options: argparse.Namespace) -> int:
         return complain(f"{wanted} is not for terminals: name a file with --output")
     try:
         settings = load(ReaderSettings, vars(options))
-        opened = fetched(settings.api_url, asked(options), wanted)
+        token = read_token(settings.token_file)
+        opened = fetched(settings.api_url, asked(options), wanted, token)
         with shown() as progress, opened as pieces, _output(options.output) as file:
             for piece in pieces:
                 file.write(piece)

@@ -25,6 +25,7 @@ from robometrics.cli import (
     run,
     services,
     sync,
+    token,
     top,
     up,
     usage,
@@ -61,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     sync.add_parser(commands)
     report.add_parser(commands)
     usage.add_parser(commands)
+    token.add_parser(commands)
     options, unknown = parser.parse_known_args(argv)
     if unknown:
         _refuse(commands.choices[options.verb], unknown[0])

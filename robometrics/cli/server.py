@@ -9,6 +9,7 @@ import anyio
 
 from robometrics.broker import Link, add_exports, open_link, provision
 from robometrics.errors import RetryLaterError
+from robometrics.exposure import refuse_exposed
 from robometrics.service import wait_or_stop
 from robometrics.settings import ServerSettings
 from robometrics.store import Store, open_store
@@ -34,6 +35,7 @@ async def server(settings: ServerSettings, stop: anyio.Event) -> None:
     from robometrics.housekeeping.jobs import jobs_of  # noqa: PLC0415
     from robometrics.housekeeping.keeper import Housekeeper  # noqa: PLC0415
 
+    _refuse_exposed(settings)
     makers = {"persist": persist, "rollup": rollup}
     async with (
         open_link(settings.broker, f"server {','.join(settings.roles)}") as link,
@@ -64,10 +66,8 @@ async def server(settings: ServerSettings, stop: anyio.Event) -> None:
             max_age_seconds=settings.export_max_age_seconds,
         )
         if "api" in settings.roles:
-            from robometrics.api.app import make_app, serve  # noqa: PLC0415
-
-            app = make_app(link, store, consumers, keeper, settings.policy)
-            tg.start_soon(serve, app, settings.bind, settings.port, stop)
+            parts = consumers, keeper
+            tg.start_soon(_serve_api, settings, link, store, parts, stop)
         await _prepare(settings, link, store, stop)
         for consumer in consumers:
             tg.start_soon(consumer.run, stop)
@@ -80,6 +80,27 @@ async def server(settings: ServerSettings, stop: anyio.Event) -> None:
                     return
             # A broker that came back may have come back empty.
             await _prepare(settings, link, store, stop)
+
+
+def _refuse_exposed(settings: ServerSettings) -> None:
+    if "api" in settings.roles:
+        refuse_exposed(settings.bind, settings.login)
+
+
+async def _serve_api(
+    settings: ServerSettings,
+    link: Link,
+    store: Store,
+    parts: tuple[Any, Any],
+    stop: anyio.Event,
+) -> None:
+    """Serve the API, which tells how *parts*, consumers and housekeeper, are."""
+    from robometrics.api.access.gate import access_of  # noqa: PLC0415  see above
+    from robometrics.api.app import make_app, serve  # noqa: PLC0415
+
+    access = access_of(settings, store)
+    app = make_app(link, store, *parts, settings.policy, access)
+    await serve(app, settings.bind, settings.port, stop, settings.trusted_proxies)
 
 
 async def _prepare(

@@ -10,6 +10,7 @@ from robometrics.cli.services import complain, missing
 from robometrics.cli.text import printable
 from robometrics.errors import RoboMetricsError
 from robometrics.settings import ReaderSettings, add_flags, load
+from robometrics.tokens import read_token
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -58,15 +59,16 @@ def run(options: argparse.Namespace) -> int:
         return missing(exc, "top")
     try:
         settings = load(ReaderSettings, vars(options))
+        token = read_token(settings.token_file)
         column = top_page.sorted_by(options.sort)
         if is_once:
-            found = anyio.run(partial(gather, settings.api_url, options.host))
+            found = anyio.run(partial(gather, settings.api_url, options.host, token))
             top_page.print_once(found, column)
             return 0
-        anyio.run(partial(look, settings.api_url))
+        anyio.run(partial(look, settings.api_url, token))
     except RoboMetricsError as exc:
         return complain(printable(str(exc)))
-    app = Top(settings.api_url, options.host, column.name)
+    app = Top(settings.api_url, options.host, column.name, token)
     app.run()
     return app.return_code or 0
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import json
 import logging
 import os
 import socket
 import sys
-import urllib.error
+import time
 import urllib.request
 import webbrowser
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -28,6 +27,7 @@ from robometrics.embedded.children import Child
 from robometrics.embedded.nats_config import write_nats_config
 from robometrics.embedded.stuck import mend_when_stuck
 from robometrics.errors import RetryLaterError, SettingsError
+from robometrics.exposure import refuse_exposed
 from robometrics.settings import UpSettings, to_flags
 from robometrics.store import open_store
 
@@ -61,6 +61,7 @@ async def up(settings: UpSettings, stop: anyio.Event) -> None:
     # While the servers start, refused connections are no news.
     logging.getLogger("robometrics.broker").setLevel(logging.ERROR)
     logging.getLogger("robometrics.service").setLevel(logging.WARNING)
+    refuse_exposed(settings.bind, settings.login)
     folder = Path(settings.data_dir).expanduser().absolute()
     with _only_one_on(folder):
         plan = _Plan(settings, folder)
@@ -95,6 +96,7 @@ class _Plan:
             nothing = dict.fromkeys(_FOR_A_BROKER, "")
             settings = msgspec.structs.replace(settings, **nothing)
         self._settings = settings
+        self._began_slot = int(time.time())
         logs = folder / "logs"
         try:
             logs.mkdir(parents=True, exist_ok=True)
@@ -138,7 +140,9 @@ class _Plan:
             "ROBOMETRICS_MONGO_URL": self.mongo_url,
         }
         server = [*python, "server", "--roles=api,persist,rollup,housekeeping"]
-        server += [f"--port={self._port}", *to_flags(settings, ["bind", *_OF_BOTH])]
+        server += [f"--port={self._port}", *to_flags(settings, ["bind", "login", *_OF_BOTH])]
+        if settings.allowed_hosts:
+            server += to_flags(settings, ["allowed_hosts"])
         self.children.append(Child("server", server, logs, say, urls))
         self._checks.append(("server", self._server_is_ready))
 
@@ -205,26 +209,24 @@ class _Plan:
             return True
 
     async def _server_is_ready(self) -> bool:
-        return await self._get("/api/v1/health/ready") is not None
-
-    async def _host_is_seen(self) -> bool:
-        answer = await self._get("/api/v1/hosts")
-        return answer is not None and any(
-            row["host"] == self._settings.host and row["state"] == "live"
-            for row in answer["hosts"]
-        )
-
-    async def _get(self, path: str) -> dict[str, list[dict[str, str]]] | None:
-        def fetch() -> bytes:
-            url = self.api_url + path
-            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  our own
-                return bytes(answer.read())
+        def ask() -> None:
+            url = f"{self.api_url}/api/v1/health/ready"
+            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310  our own
 
         try:
-            answer = json.loads(await asyncio.to_thread(fetch))
-        except (OSError, ValueError):
-            return None
-        return dict(answer)
+            await asyncio.to_thread(ask)
+        except OSError:
+            return False
+        return True
+
+    async def _host_is_seen(self) -> bool:
+        """Ask the database: the server may want to know who asks."""
+        async with open_store(self.mongo_url, "robometrics") as store:
+            try:
+                span = await store.fleet.span_of(self._settings.host)
+            except RetryLaterError:
+                return False
+        return span is not None and span[1] >= self._began_slot
 
 
 def _port(wanted: int, bind: str = "127.0.0.1") -> int:

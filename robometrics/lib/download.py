@@ -8,6 +8,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from robometrics.errors import (
     RoboMetricsError,
     SettingsError,
 )
+from robometrics.tokens import headers_of, not_let_in
 
 SILENCE_SECONDS = 180.0
 """How long a server may be silent: it looks over all of a range before it begins."""
@@ -44,17 +46,21 @@ class _Problem(msgspec.Struct):
 
 
 @contextmanager
-def fetched(api_url: str, asked: Asked, wanted: str) -> Iterator[Iterator[bytes]]:
+def fetched(
+    api_url: str, asked: Asked, wanted: str, token: str = ""
+) -> Iterator[Iterator[bytes]]:
     """Yield the pieces of an export; they end with it, or with an error.
 
     Args:
         api_url: The server, as http://host:port.
         asked: What to ask for, but the format.
         wanted: ``csv``, ``parquet`` or ``arrow``.
+        token: What the server is shown, if it wants to know who asks.
 
     Raises:
         BadRequestError: The server does not take a parameter.
         NotFoundError: Nothing is called so.
+        NotLoggedInError: The server does not let us in.
         RetryLaterError: It is away, or does not answer, or is busy.
         SettingsError: *api_url* is wrong.
     """
@@ -62,10 +68,16 @@ def fetched(api_url: str, asked: Asked, wanted: str) -> Iterator[Iterator[bytes]
         raise SettingsError(f"api_url = {api_url!r}: write it as http://host:port")
     query = urllib.parse.urlencode([*asked, ("format", wanted)])
     url = f"{api_url.rstrip('/')}/api/v1/export?{query}"
+    request = urllib.request.Request(url)  # noqa: S310  its scheme is checked
+    for name, value in headers_of(token).items():
+        # Not to another server, to which this one might lead.
+        request.add_unredirected_header(name, value)
     try:
-        response = urllib.request.urlopen(url, timeout=SILENCE_SECONDS)  # noqa: S310
+        response = urllib.request.urlopen(request, timeout=SILENCE_SECONDS)  # noqa: S310
     except urllib.error.HTTPError as exc:
         with exc:
+            if exc.code == HTTPStatus.UNAUTHORIZED:
+                raise not_let_in(api_url, token) from None
             raise _refusal(exc.code, exc.read(_PROBLEM_BYTES_MAX)) from None
     except (OSError, http.client.HTTPException, ValueError) as exc:
         why = getattr(exc, "reason", exc)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from robometrics.errors import BadRequestError
 from robometrics.lib.download import fetched
 from robometrics.settings import ReaderSettings, load
+from robometrics.tokens import read_token
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,6 +126,7 @@ def query(
     Raises:
         BadRequestError: A value is wrong; it names the field.
         NotFoundError: Nothing is called so.
+        NotLoggedInError: The server wants a token: set ``ROBOMETRICS_TOKEN``.
         RetryLaterError: The server is away, or cut the answer off.
         SettingsError: An option is wrong.
     """
@@ -142,7 +144,8 @@ def query(
     if points is not None:
         asked.append(("max_points", str(points)))
     settings = load(ReaderSettings, {} if url is None else {"api_url": url})
-    with fetched(settings.api_url, asked, "arrow") as pieces:
+    token = read_token(settings.token_file)
+    with fetched(settings.api_url, asked, "arrow", token) as pieces:
         return Table(b"".join(pieces))
 
 

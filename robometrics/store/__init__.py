@@ -5,6 +5,7 @@
 hold what workers say they took, ``fleet`` who was seen when, ``events`` what happened,
 ``gaps`` what is known to be missing, ``inventory`` which metrics a series has,
 ``dead_letters`` what could not be read, ``trials`` what may have ended whoever read it.
+``tokens`` and ``sessions`` hold who is let in, ``deeds`` what they did.
 ``auditing`` compares what was taken with what is here: it reads ``evidence`` hour by
 hour, ``audit`` compares, ``report`` sums up.
 """

@@ -13,6 +13,7 @@ from robometrics.store import (
     batches,
     compaction,
     dead_letters,
+    deeds,
     departed,
     events,
     evidence,
@@ -23,8 +24,10 @@ from robometrics.store import (
     marks,
     retention,
     rollups,
+    sessions,
     sizes,
     tallies,
+    tokens,
     trials,
 )
 from robometrics.store.driver import Database, open_database
@@ -62,6 +65,9 @@ class Store:
         self.departed = departed.Departed(database)
         self.marks = marks.MarkBook(database)
         self.sizes = sizes.Sizes(database)
+        self.tokens = tokens.Tokens(database)
+        self.sessions = sessions.Sessions(database)
+        self.deeds = deeds.Deeds(database)
 
     def lease(self, work: str) -> leases.Lease:
         """Return who of many does *work*."""
@@ -83,6 +89,7 @@ class Store:
                 *gaps.INDEXES,
                 *tallies.INDEXES,
                 *dead_letters.INDEXES,
+                *tokens.INDEXES,
             )
             for name, key in indexes:
                 await self._database[name].create_index(key)
@@ -91,6 +98,10 @@ class Store:
             await self._database[trials.COLLECTION].create_index(
                 "at", expireAfterSeconds=trials.KEPT_SECONDS
             )
+            await self._database[sessions.COLLECTION].create_index(
+                "expires_at", expireAfterSeconds=0
+            )
+            await self._create(deeds.COLLECTION, capped=True, size=deeds.BYTES_MAX)
 
     async def ping(self) -> None:
         """Check that the database answers.
@@ -110,10 +121,13 @@ class Store:
         return await inspect_database(self._database, list(_CLUSTERED))
 
     async def _create_clustered(self, name: str) -> None:
-        options: dict[str, Any] = {
-            "clusteredIndex": {"key": {"_id": 1}, "unique": True},
-            "storageEngine": {"wiredTiger": {"configString": "block_compressor=zstd"}},
-        }
+        await self._create(
+            name,
+            clusteredIndex={"key": {"_id": 1}, "unique": True},
+            storageEngine={"wiredTiger": {"configString": "block_compressor=zstd"}},
+        )
+
+    async def _create(self, name: str, **options: Any) -> None:
         try:
             await self._database.create_collection(name, **options)
         except CollectionInvalid:

@@ -36,6 +36,7 @@ class Top(App[None]):
 
     Args:
         api_url: The server.
+        token: What it is shown, if it wants to know who asks.
         host_pattern: Which hosts are of interest, as ``robot-*``.
         sort: Name of the column that processes are sorted by at first.
     """
@@ -54,12 +55,17 @@ class Top(App[None]):
     ]
 
     def __init__(
-        self, api_url: str, host_pattern: str = "*", sort: str = "cpu"
+        self,
+        api_url: str,
+        host_pattern: str = "*",
+        sort: str = "cpu",
+        token: str = "",
     ) -> None:
         # The terminal's own colours, which its user chose and can read.
         super().__init__(ansi_color=True)
         self.theme = "ansi-dark"
         self._api_url = api_url
+        self._token = token
         self._model = Model(host_pattern)
         self._feed: Feed | None = None
         self._rows: Rows | None = None
@@ -92,8 +98,8 @@ class Top(App[None]):
 
     @work
     async def _keep_up(self) -> None:
-        async with open_rest(self._api_url) as rest:
-            self._feed = Feed(self._api_url, rest, self._model)
+        async with open_rest(self._api_url, self._token) as rest:
+            self._feed = Feed(self._api_url, rest, self._model, token=self._token)
             await self._feed.run()
 
     def _draw(self) -> None:

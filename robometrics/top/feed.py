@@ -10,6 +10,7 @@ import anyio
 
 from robometrics.errors import RoboMetricsError
 from robometrics.schema import AnyBatch
+from robometrics.tokens import headers_of
 from robometrics.top.answers import Pipeline
 from robometrics.top.live import Gap, LiveSocket, WantedSeries
 from robometrics.top.model import Model
@@ -46,6 +47,7 @@ class Feed:
         rest: Rest,
         model: Model,
         *,
+        token: str = "",
         backfill_seconds: int = BACKFILL_SECONDS,
     ) -> None:
         self.model = model
@@ -58,7 +60,7 @@ class Feed:
         """Grows with whatever is new to be shown."""
 
         self._backfill_seconds = backfill_seconds
-        self._socket = LiveSocket(_live_url(api_url), self)
+        self._socket = LiveSocket(_live_url(api_url), self, headers_of(token))
         self._rest_problem = ""
         self._socket_problem = ""
         self._is_live = False

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import anyio
@@ -95,8 +95,11 @@ class Viewer(Protocol):
 class LiveSocket:
     """One viewer's socket."""
 
-    def __init__(self, url: str, viewer: Viewer) -> None:
+    def __init__(
+        self, url: str, viewer: Viewer, headers: Mapping[str, str] | None = None
+    ) -> None:
         self._url = url
+        self._headers = headers
         self._viewer = viewer
         self._socket: ClientConnection | None = None
         self._id = 0
@@ -123,6 +126,7 @@ class LiveSocket:
         try:
             socket = await connect(
                 self._url,
+                additional_headers=self._headers,
                 compression=None,
                 max_size=_MESSAGE_BYTES_MAX,
                 open_timeout=_SILENCE_SECONDS,

@@ -25,17 +25,20 @@ class Found(NamedTuple):
     pipeline: Pipeline | None
 
 
-async def gather(api_url: str, host_pattern: str) -> Found:
+async def gather(api_url: str, host_pattern: str, token: str = "") -> Found:
     """Return the fleet, once each series has told something.
 
     Raises:
+        NotLoggedInError: It does not know *token*.
         RetryLaterError: The server is away.
         SettingsError: *api_url* is wrong.
         RoboMetricsError: What answers there is no server of ours.
     """
     model = Model(host_pattern)
-    async with open_rest(api_url) as rest:
-        feed = Feed(api_url, rest, model, backfill_seconds=_BACKFILL_SECONDS)
+    async with open_rest(api_url, token) as rest:
+        feed = Feed(
+            api_url, rest, model, token=token, backfill_seconds=_BACKFILL_SECONDS
+        )
         await feed.refresh()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(feed.run)

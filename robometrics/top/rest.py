@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import TypeVar
 
 import httpx
 import msgspec
 
 from robometrics.errors import RetryLaterError, RoboMetricsError, SettingsError
+from robometrics.tokens import headers_of, not_let_in
 from robometrics.top.answers import (
     Fleet,
     Gpus,
@@ -34,14 +36,16 @@ class _Problem(msgspec.Struct):
 class Rest:
     """A server's REST API, as far as it is shown."""
 
-    def __init__(self, api_url: str, http: httpx.AsyncClient) -> None:
+    def __init__(self, api_url: str, http: httpx.AsyncClient, token: str = "") -> None:
         self._api_url = api_url
         self._http = http
+        self._token = token
 
     async def fleet(self) -> Fleet:
         """Return what there is.
 
         Raises:
+            NotLoggedInError: It does not let us in.
             RetryLaterError: The server is away or busy.
             RoboMetricsError: What answers there is no server of ours.
         """
@@ -63,13 +67,17 @@ class Rest:
         self, path: str, kind: type[T], asked: dict[str, str] | None = None
     ) -> T:
         try:
-            answer = await self._http.get(f"api/v1/{path}", params=asked)
+            answer = await self._http.get(
+                f"api/v1/{path}", params=asked, headers=headers_of(self._token)
+            )
         except httpx.HTTPError as exc:
             why = str(exc) or type(exc).__name__
             raise RetryLaterError(
                 f"no server answers at {self._api_url}: {why}; start one with "
                 "robometrics up, or say where it is with --url"
             ) from exc
+        if answer.status_code == HTTPStatus.UNAUTHORIZED:
+            raise not_let_in(self._api_url, self._token)
         try:
             if answer.is_success:
                 return msgspec.json.decode(answer.content, type=kind)
@@ -84,8 +92,12 @@ class Rest:
 
 
 @asynccontextmanager
-async def open_rest(api_url: str) -> AsyncIterator[Rest]:
+async def open_rest(api_url: str, token: str = "") -> AsyncIterator[Rest]:
     """Yield the API at *api_url*; nothing is asked yet.
+
+    Args:
+        api_url: The server, as http://host:port.
+        token: What it is shown, if it wants to know who asks.
 
     Raises:
         SettingsError: *api_url* is wrong.
@@ -97,10 +109,10 @@ async def open_rest(api_url: str) -> AsyncIterator[Rest]:
     if base.scheme not in ("http", "https") or not base.host:
         raise SettingsError(f"api_url = {api_url!r}: write it as http://host:port")
     async with httpx.AsyncClient(base_url=base, timeout=TIMEOUT_SECONDS) as http:
-        yield Rest(api_url, http)
+        yield Rest(api_url, http, token)
 
 
-async def look(api_url: str) -> Fleet:
+async def look(api_url: str, token: str = "") -> Fleet:
     """Return the fleet, once; raises as ``open_rest`` and ``Rest.fleet`` do."""
-    async with open_rest(api_url) as rest:
+    async with open_rest(api_url, token) as rest:
         return await rest.fleet()

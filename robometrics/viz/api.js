@@ -5,6 +5,7 @@ import { learnServerDate } from "./clock.js";
 
 const TIMEOUT_MS = 5_000;
 const QUERY_TIMEOUT_MS = 35_000;
+const UNAUTHORIZED = 401;
 const NOT_FOUND = 404;
 
 /**
@@ -128,6 +129,13 @@ const NOT_FOUND = 404;
  * @property {Record<string, MetricAnswer>} metrics
  */
 
+/**
+ * @typedef {object} Me who is logged in
+ * @property {string} name of a token
+ * @property {"read" | "control" | "admin"} scope
+ * @property {"required" | "off"} login
+ */
+
 /** @typedef {{from_ms: number, to_ms: number, series: SeriesAnswer[], groups?: GroupAnswer[]}} Answer */
 
 /** The server refused, or did not answer; the message is for people. */
@@ -166,10 +174,14 @@ async function post(path, body) {
 
 /** @param {Response} response */
 async function answerOf(response) {
+  if (response.status === UNAUTHORIZED) toLogin();
   if (!response.ok) throw new ApiError(await reasonOf(response), response.status);
   learnServerDate(response.headers.get("date"));
   return response.json();
 }
+
+/** Where one logs in; from there one comes back to what is seen now. */
+const toLogin = () => location.assign(address(`login${location.search}`));
 
 /** @param {Response} response what a problem says, else its status */
 async function reasonOf(response) {
@@ -188,6 +200,17 @@ export async function fetchFleet() {
     get("api/v1/gpus"),
   ]);
   return { hosts, processes, gpus };
+}
+
+/** @returns {Promise<Me>} */
+export const fetchMe = () => get("api/v1/me");
+
+/** End the session of this browser. */
+export async function logOut() {
+  const headers = { "content-type": "application/json" };
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  await fetch(address("api/v1/logout"), { method: "POST", headers, body: "{}", signal });
+  toLogin();
 }
 
 /** @returns {Promise<import("./pipeline.js").Pipeline>} */

@@ -2,7 +2,7 @@
 
 import { effect, untracked } from "@preact/signals";
 import { render } from "preact";
-import { fetchFleet, fetchMetrics, fetchPipeline, liveUrl, query } from "./api.js";
+import { fetchFleet, fetchMe, fetchMetrics, fetchPipeline, liveUrl, query } from "./api.js";
 import { catalogueOf } from "./catalogue.js";
 import { nowMs } from "./clock.js";
 import { contents } from "./contents.js";
@@ -21,7 +21,7 @@ import { asksOf } from "./wanted.js";
 
 const FLEET_INTERVAL_MS = 3_000;
 const PIPELINE_INTERVAL_MS = 5_000;
-const CATALOGUE_RETRY_MS = 2_000;
+const RETRY_MS = 2_000;
 const TICK_INTERVAL_MS = 1_000;
 
 /** Until then the browser is busy with the first view. */
@@ -117,11 +117,19 @@ async function refreshPipeline() {
   }
 }
 
+async function loadMe() {
+  try {
+    state.me.value = await fetchMe();
+  } catch {
+    setTimeout(loadMe, RETRY_MS);
+  }
+}
+
 async function loadCatalogue() {
   try {
     state.catalogue.value = catalogueOf(await fetchMetrics());
   } catch {
-    setTimeout(loadCatalogue, CATALOGUE_RETRY_MS);
+    setTimeout(loadCatalogue, RETRY_MS);
   }
 }
 
@@ -144,6 +152,7 @@ listen();
 
 render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById("app")));
 socket.connect();
+loadMe();
 loadCatalogue();
 repeat(refreshFleet, FLEET_INTERVAL_MS);
 repeat(refreshPipeline, PIPELINE_INTERVAL_MS);

@@ -47,6 +47,9 @@ export const queryError = signal("");
 /** Where samples wait; null while nobody tells. @type {import("@preact/signals").Signal<import("./pipeline.js").Pipeline | null>} */
 export const pipeline = signal(null);
 
+/** Who is logged in; null before the server said it. @type {import("@preact/signals").Signal<import("./api.js").Me | null>} */
+export const me = signal(null);
+
 /** Newest sample of what is shown, ms since the Unix epoch. */
 export const dataUpToMs = signal(-Infinity);
 

@@ -9,15 +9,16 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from servers import free_port
+from servers import MongoServer, free_port
 from waiting import eventually
 
 from robometrics import subjects
+from robometrics.api.access.gate import Access
 from robometrics.api.app import make_app, serve
 from robometrics.api.health import Keeper, Watched
 from robometrics.broker import AckedPublisher, Link
 from robometrics.schema import AnyBatch, encode
-from robometrics.store import Store
+from robometrics.store import Store, open_store
 
 
 class Served:
@@ -52,6 +53,22 @@ class Served:
 
 
 @pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was revoked is noticed at once, and not within seconds."""
+    monkeypatch.setattr("robometrics.api.access.callers.KNOWN_SECONDS", 0.05)
+    monkeypatch.setattr("robometrics.api.access.sockets.RECHECK_SECONDS", 0.05)
+
+
+@pytest.fixture
+async def unprepared(
+    shared_mongo: MongoServer, database_name: str
+) -> AsyncIterator[Store]:
+    """A database without indexes: as good for few documents, and there at once."""
+    async with open_store(shared_mongo.url, database_name) as opened:
+        yield opened
+
+
+@pytest.fixture
 async def served(link: Link, store: Store) -> AsyncIterator[Served]:
     async with serving(link, store) as found:
         yield found
@@ -59,14 +76,19 @@ async def served(link: Link, store: Store) -> AsyncIterator[Served]:
 
 @asynccontextmanager
 async def serving(
-    link: Link, store: Store, *watched: Watched, keeper: Keeper | None = None
+    link: Link,
+    store: Store,
+    *watched: Watched,
+    keeper: Keeper | None = None,
+    access: Access | None = None,
+    trusted_proxies: tuple[str, ...] = (),
 ) -> AsyncIterator[Served]:
     """Serve the API beside the block."""
     port = free_port()
     stop = anyio.Event()
     async with anyio.create_task_group() as tg:
-        app = make_app(link, store, watched, keeper)
-        tg.start_soon(serve, app, "127.0.0.1", port, stop)
+        app = make_app(link, store, watched, keeper, access=access)
+        tg.start_soon(serve, app, "127.0.0.1", port, stop, trusted_proxies)
         found = Served(f"http://127.0.0.1:{port}", link, store)
 
         async def answers() -> bool:

@@ -46,7 +46,9 @@ class Client:
 
 
 @asynccontextmanager
-async def viewing(served: Served, **options: Any) -> AsyncIterator[Client]:
-    url = served.url.replace("http", "ws") + "/api/v1/live"
+async def viewing(
+    served: Served, query: str = "", **options: Any
+) -> AsyncIterator[Client]:
+    url = served.url.replace("http", "ws") + "/api/v1/live" + query
     async with connect(url, **options) as socket:
         yield Client(socket)

@@ -20,6 +20,7 @@ CONTRACT = frozenset(
     {
         *("schema", "requests", "subjects", "metrics", "address", "secret_files"),
         *("errors", "settings", "sources", "rules", "keeping", "runtime", "times"),
+        *("exposure", "tokens"),
     }
 )
 """Modules of the contract."""
@@ -63,7 +64,8 @@ OWNERS = {
     "litestar": {"api"},
     "uvicorn": {"api"},
     "prometheus_client": {"api"},
-    "httpx": {"consumers", "top"},
+    "httpx": {"api", "consumers", "top"},
+    "joserfc": {"api"},
     "google": {"consumers"},
     "opentelemetry": {"consumers"},
     "cramjam": {"consumers"},
@@ -80,6 +82,7 @@ ONE_MODULE = {
     "motor": "store.driver",
     "promql_parser": "api.prometheus.syntax",
     "re2": "api.prometheus.matching",
+    "joserfc": "api.access.provider",
 }
 CONTRACT_LIBRARIES = {"msgspec", "tomli", "robometrics", *sys.stdlib_module_names}
 LAZY = {
@@ -97,9 +100,10 @@ LAZY = {
         "robometrics.consumers.export.remote_write",
     ),
     "pytest_plugin": ("robometrics",),
+    "api.access.providers": ("robometrics.api.access.provider",),
 }
 """What a measured program must not pay for when it imports the module, and what a
-server without the extra ``export`` does not have."""
+server without the extras ``export`` and ``oidc`` does not have."""
 
 
 RELATIVE = "a relative import"
@@ -236,7 +240,13 @@ def test_the_driver_is_chosen_in_exactly_one_module() -> None:
         ("api.live", "import promql_parser", "only api.prometheus.syntax may"),
         ("store.fold", "import motor.motor_asyncio", "only store.driver may"),
         ("api.health", "import psutil", "only {'publisher'} may"),
-        ("api.query", "import httpx", "may"),
+        ("queries.exact", "import httpx", "may"),
+        ("api.query", "import joserfc.jwt", "only api.access.provider may"),
+        (
+            "api.access.providers",
+            "from robometrics.api.access.provider import Provider",
+            "only inside a function",
+        ),
         ("cli.top", "import textual", "only {'top'} may"),
         ("top.model", "from robometrics.api import live", "imports point down only"),
         (
@@ -345,7 +355,7 @@ def test_what_the_design_allows_is_let_pass(
         ("robometrics.cli.top", ("rich", "textual", "httpx", "websockets", "anyio")),
         ("robometrics.top.once", ("textual", "motor", "litestar", "pyarrow")),
         ("robometrics.cli.export", ("rich", "pyarrow", "robometrics.lib.query")),
-        ("robometrics.api.app", ("pyarrow", "pandas", "polars")),
+        ("robometrics.api.app", ("pyarrow", "pandas", "polars", "httpx", "joserfc")),
         ("robometrics.lib.query", ("pyarrow", "pandas", "polars", "anyio")),
     ],
 )

@@ -55,6 +55,18 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "roles": ("api,rollup", ("api", "rollup")),
     "bind": ("0.0.0.0", "0.0.0.0"),  # noqa: S104  a value, nothing listens
     "port": ("9000", 9000),
+    "login": ("required", "required"),
+    "allowed_hosts": ("a.example,b.example", ("a.example", "b.example")),
+    "trusted_proxies": ("10.0.0.1", ("10.0.0.1",)),
+    "token_file": ("/f/token", "/f/token"),
+    "public_url": ("https://m.example", "https://m.example"),
+    "oidc_issuer": ("https://id.example", "https://id.example"),
+    "oidc_client_id": ("robometrics", "robometrics"),
+    "oidc_client_secret_file": ("/f/secret", "/f/secret"),
+    "oidc_grants": (
+        "admin:groups=ops,read:email=*@e.example",
+        ("admin:groups=ops", "read:email=*@e.example"),
+    ),
     "stream_max_bytes": ("4194304", 4_194_304),
     "replicas": ("3", 3),
     "fetch_batches": ("9", 9),

@@ -111,8 +111,9 @@ def test_a_service_runs_the_role_of_its_name(name: str) -> None:
     assert (name,) == settings_of(name).roles
 
 
-def test_the_api_is_reachable_through_its_published_port() -> None:
+def test_the_api_is_reachable_through_its_published_port_and_asks_who_one_is() -> None:
     settings = settings_of("api")
+    assert "required" == settings.login
 
     assert ("0.0.0.0", SERVER.port) == (settings.bind, settings.port)  # noqa: S104
 

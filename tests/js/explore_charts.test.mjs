@@ -156,6 +156,14 @@ test("the Python says what is shown, and quotes what is hostile", () => {
   assert.match(fixed, /stop="1970-01-01T00:00:01.000Z"/);
 });
 
+test("the Python has its token from the environment, and none where none is wanted", () => {
+  const place = { url: "http://127.0.0.1:8420", range: { spanMs: 900_000 }, steps: 450, gpus: [] };
+  for (const choice of [choiceOf({}), choiceOf({ groupBy: ["host"] })]) {
+    assert.match(snippetOf(choice, { ...place, wantsToken: true }), /ROBOMETRICS_TOKEN/);
+    assert.doesNotMatch(snippetOf(choice, place), /TOKEN/);
+  }
+});
+
 test("groups, which only the server makes, are asked of it", () => {
   const place = { url: "http://127.0.0.1:8420", range: { spanMs: 900_000 }, steps: 450, gpus: [] };
   const text = snippetOf(choiceOf({ groupBy: ["host"] }), place);

@@ -14,6 +14,7 @@ import numpy as np
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
+from robometrics.api.problems import HEADERS, status_of
 from robometrics.api.prometheus.errors import PrometheusError
 from robometrics.api.prometheus.evaluate import Times
 from robometrics.api.prometheus.labels import Labels
@@ -121,12 +122,11 @@ def _seconds(ns: int) -> int | float:
 
 
 def _error(status: int, kind: str, message: str) -> Response[dict[str, str]]:
-    busy = status == HTTPStatus.SERVICE_UNAVAILABLE
     return Response(
         {"status": "error", "errorType": kind, "error": message},
         status_code=status,
         media_type=MEDIA_TYPE,
-        headers={"Retry-After": "2"} if busy else {},
+        headers=HEADERS.get(status, {}),
     )
 
 
@@ -142,6 +142,9 @@ def on_own_error(
         return _error(HTTPStatus.BAD_REQUEST, "bad_data", str(exc))
     if isinstance(exc, RetryLaterError):
         return _error(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", str(exc))
+    status = status_of(exc)
+    if status != HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _error(status, exc.code, str(exc))
     return on_bug(request, exc)
 
 

@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.spec import Example
 from litestar.params import JSONBody, PathParameter, QueryParameter, SkipValidation
 
-from robometrics.api.control import only_json
+from robometrics.api.bodies import only_json
 from robometrics.api.health import Consumers, readiness
 from robometrics.api.parameters import TimeText
 from robometrics.api.pipeline import Gauges

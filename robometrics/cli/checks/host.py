@@ -19,6 +19,8 @@ from robometrics.cli.checks.finding import (
     problem,
     warning,
 )
+from robometrics.errors import SettingsError
+from robometrics.exposure import refuse_exposed
 from robometrics.lib import client
 from robometrics.requests import WhoRequest, encode_request
 from robometrics.settings import ClientSettings
@@ -36,7 +38,14 @@ _PACKAGES = {
 
 async def check_settings(subject: Subject) -> AsyncIterator[Finding]:
     sources = ", ".join(subject.sources) or "defaults only"
-    yield ok("settings", f"readable; from {sources}")
+    try:
+        if "api" in subject.server.roles:
+            refuse_exposed(subject.server.bind, subject.server.login)
+    except SettingsError as exc:
+        advice = "say with --login who has to log in; see docs/security.md"
+        yield problem("settings", str(exc), advice)
+    else:
+        yield ok("settings", f"readable; from {sources}")
 
 
 async def check_packages(_: Subject) -> AsyncIterator[Finding]:

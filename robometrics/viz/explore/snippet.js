@@ -12,6 +12,7 @@ import { isPolled } from "./choice.js";
  * @property {import("../range.js").Range} range
  * @property {number} steps
  * @property {import("../api.js").Gpu[]} gpus those known
+ * @property {boolean} [wantsToken] whether the server asks who one is
  */
 
 /** A text as Python has it: every literal of JSON is one of Python too. @param {unknown} value */
@@ -24,7 +25,7 @@ const oneOrMore = (names) => (names.length === 1 ? literal(names[0]) : `[${names
 export const snippetOf = (choice, place) => (isPolled(choice) ? asking(choice, place) : calling(choice, place));
 
 /** @param {Choice} choice @param {Place} place */
-function calling(choice, { url, range, steps, gpus }) {
+function calling(choice, { url, range, steps, gpus, wantsToken }) {
   const parameters = seriesParameters(choice, gpus);
   const of = (/** @type {string} */ name) => parameters.filter(([each]) => each === name).map(([, value]) => value);
   const [[, start], [, stop]] = rangeParameters(range);
@@ -41,6 +42,7 @@ function calling(choice, { url, range, steps, gpus }) {
     `url=${literal(url)}`,
   ];
   return [
+    ...(wantsToken ? ["# The server wants a token: in ROBOMETRICS_TOKEN, or a file that token_file names."] : []),
     "import robometrics",
     "",
     "table = robometrics.query(",
@@ -53,7 +55,7 @@ function calling(choice, { url, range, steps, gpus }) {
 }
 
 /** Groups, tops and quantiles are the server's work: it is asked. @param {Choice} choice @param {Place} place */
-function asking(choice, { url, range, steps, gpus }) {
+function asking(choice, { url, range, steps, gpus, wantsToken }) {
   /** @type {[string, string][]} */
   const parameters = [
     ...seriesParameters(choice, gpus),
@@ -63,6 +65,7 @@ function asking(choice, { url, range, steps, gpus }) {
   ];
   return [
     "import json",
+    ...(wantsToken ? ["import os"] : []),
     "import urllib.parse",
     "import urllib.request",
     "",
@@ -70,7 +73,9 @@ function asking(choice, { url, range, steps, gpus }) {
     ...parameters.map(([name, value]) => `    (${literal(name)}, ${literal(value)}),`),
     "]",
     `url = ${literal(`${url}/api/v1/query?`)} + urllib.parse.urlencode(asked)`,
-    "with urllib.request.urlopen(url) as reply:",
+    "request = urllib.request.Request(url)",
+    ...(wantsToken ? [`request.add_header("Authorization", "Bearer " + os.environ["ROBOMETRICS_TOKEN"])`] : []),
+    "with urllib.request.urlopen(request) as reply:",
     "    answer = json.load(reply)",
     "for found in answer.get(\"groups\") or answer[\"series\"]:",
     "    for metric, columns in found[\"metrics\"].items():",

@@ -11,6 +11,7 @@ import { Link } from "./link.js";
 import { Sheet } from "./sheet.js";
 import { PipelineStatus, Status } from "./status.js";
 import { TimeBar } from "./timebar.js";
+import { Who } from "./who.js";
 
 export function App() {
   const { isKiosk } = route.value;
@@ -21,6 +22,7 @@ export function App() {
         <${TimeBar} />
         <div class="states"><${PipelineStatus} /><${Status} /></div>
         <div class="tools">
+          <${Who} />
           <${Link} class="button" to=${goneTo(route.value, "explore")} title="Any metrics, side by side (e)"
             aria-current=${route.value.view === "explore" ? "page" : null}>Explore<//>
           <button type="button" onClick=${nextTheme} title="Colours: as the system has them, dark, light (t)">

@@ -12,7 +12,7 @@ import { csvOf } from "../explore/rows.js";
 import { snippetOf } from "../explore/snippet.js";
 import { stepsOf } from "../grid.js";
 import { isLive } from "../range.js";
-import { gpus, pausedMs, route, shownBounds, shownStepMs } from "../state.js";
+import { gpus, me, pausedMs, route, shownBounds, shownStepMs } from "../state.js";
 import { CopyButton, Dialog } from "./dialog.js";
 import { Picture } from "./explore_picture.js";
 import { shownRows } from "./shown_rows.js";
@@ -27,6 +27,8 @@ export function Take({ choice, charts }) {
   const range = takenRange();
   const steps = stepsOf(range, shownStepMs(), nowMs()).length;
   const series = seriesParameters(choice, gpus.value);
+  const wantsToken = me.value?.login === "required";
+  const place = { url: serverUrl(), range, steps, gpus: gpus.value, wantsToken };
   const name = choice.metrics.join("-");
   const isWorked = isPolled(choice) || choice.compareMs !== null;
   const saveShown = () => saveText(csvOf(shownRows(charts).rows), fileName(name, "csv"), "text/csv");
@@ -47,7 +49,7 @@ export function Take({ choice, charts }) {
         <button type="button" data-take="python" onClick=${() => setOpen("python")} title="The Python that fetches this">Python</button>
       </div>
       ${open === "picture" && html`<${Picture} charts=${charts} name=${name} onClose=${close} />`}
-      ${open === "python" && html`<${Python} text=${snippetOf(choice, { url: serverUrl(), range, steps, gpus: gpus.value })} onClose=${close} />`}
+      ${open === "python" && html`<${Python} text=${snippetOf(choice, place)} onClose=${close} />`}
     </header>
   `;
 }

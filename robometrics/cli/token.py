@@ -1,0 +1,193 @@
+"""``robometrics token``: who may use the API, and who did what with it."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import re
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from typing import TYPE_CHECKING
+
+from robometrics.cli.services import complain
+from robometrics.cli.text import printable, table
+from robometrics.errors import BadRequestError, RoboMetricsError
+from robometrics.schema import NS_PER_SECOND
+from robometrics.settings import ServerSettings, add_flags, load
+from robometrics.times import parse_duration
+from robometrics.tokens import (
+    EXPIRES_SECONDS_MAX,
+    NAME,
+    SCOPES,
+    digest_of,
+    make_token,
+)
+
+if TYPE_CHECKING:
+    from robometrics.store import Store
+    from robometrics.store.deeds import What
+
+EXIT_UNKNOWN = 1
+LIMIT_DEFAULT = 50
+LIMIT_MAX = 10_000
+
+Work = Callable[["Store", argparse.Namespace], Awaitable[int]]
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "token",
+        help="who may use the API: make, list and revoke tokens, see who did what",
+        description="Tokens for people and programs. Whoever can write to the "
+        "database may make them; it keeps hashes only.",
+        allow_abbrev=False,
+    )
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+
+    create = _verb(verbs, "create", "make a token, and show it, this once", _create)
+    create.add_argument("--name", required=True, help="by which it is revoked")
+    create.add_argument(
+        "--scope",
+        required=True,
+        choices=SCOPES,
+        help="read; control: also change how often hosts sample; admin: also tokens",
+    )
+    create.add_argument(
+        "--expires", metavar="IN", help="as 12h or 30d (default: it does not)"
+    )
+
+    _verb(verbs, "list", "list the tokens there are", _list)
+
+    revoke = _verb(verbs, "revoke", "let nobody in by a token any more", _revoke)
+    revoke.add_argument("name", metavar="NAME")
+
+    log = _verb(verbs, "log", "who logged in, made tokens, commanded hosts", _log)
+    log.add_argument("--limit", type=_limit, default=LIMIT_DEFAULT)
+
+
+def _verb(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    about: str,
+    work: Work,
+) -> argparse.ArgumentParser:
+    parser = verbs.add_parser(name, help=about, description=about, allow_abbrev=False)
+    add_flags(parser, ServerSettings)
+    parser.set_defaults(run=partial(_run, work))
+    return parser
+
+
+def _limit(text: str) -> int:
+    if not 1 <= (value := int(text)) <= LIMIT_MAX:
+        raise argparse.ArgumentTypeError(f"from 1 to {LIMIT_MAX}")
+    return value
+
+
+def _run(work: Work, options: argparse.Namespace) -> int:
+    try:
+        import anyio  # noqa: PLC0415  the client has no anyio
+
+        from robometrics.store import open_store  # noqa: PLC0415
+
+        async def with_store(settings: ServerSettings) -> int:
+            opened = open_store(settings.mongo_url, settings.mongo_database)
+            async with opened as store:
+                return await work(store, options)
+
+        return anyio.run(with_store, load(ServerSettings, vars(options)))
+    except RoboMetricsError as exc:
+        return complain(printable(str(exc)))
+    except ModuleNotFoundError as exc:
+        return complain(f"{exc.name} is missing: pip install 'robometrics[server]'")
+
+
+async def _create(store: Store, options: argparse.Namespace) -> int:
+    if not re.match(NAME, options.name):
+        problem = (
+            "up to 64 letters, digits and . _ @ -, beginning with one of the first"
+        )
+        raise BadRequestError("name", problem)
+    expires_at = None
+    if options.expires is not None:
+        seconds = parse_duration("expires", options.expires) / NS_PER_SECOND
+        if seconds > EXPIRES_SECONDS_MAX:
+            raise BadRequestError("expires", "ten years at most; without, it does not")
+        expires_at = datetime.now(timezone.utc) + timedelta(seconds=seconds)
+    await store.prepare()
+    secret = make_token()
+    await store.tokens.add(options.name, options.scope, digest_of(secret), expires_at)
+    await _note(store, "token_created", f"{options.name} ({options.scope})")
+    until = "it is revoked" if expires_at is None else _when(expires_at)
+    said = f"{options.name} may {options.scope} until {until}; it is shown this once:"
+    print(said, file=sys.stderr, flush=True)
+    print(secret)
+    return 0
+
+
+async def _list(store: Store, _: argparse.Namespace) -> int:
+    tokens = await store.tokens.all()
+    if not tokens:
+        print("no tokens")
+        return 0
+    now = datetime.now(timezone.utc)
+    rows = [("NAME", "SCOPE", "MADE", "EXPIRES")]
+    for token in tokens:
+        ends = "never" if token.expires_at is None else _when(token.expires_at)
+        if token.expires_at is not None and token.expires_at <= now:
+            ends += ", has expired"
+        rows.append((printable(token.name), token.scope, _when(token.created_at), ends))
+    print(table([*rows]))
+    return 0
+
+
+async def _revoke(store: Store, options: argparse.Namespace) -> int:
+    await store.prepare()
+    is_token = await store.tokens.revoke(options.name)
+    if await store.sessions.end_of(options.name) == 0 and not is_token:
+        complain(f"no token is called {printable(options.name)}")
+        return EXIT_UNKNOWN
+    await _note(store, "token_revoked", options.name)
+    print(f"revoked {options.name}; servers know within seconds")
+    return 0
+
+
+async def _log(store: Store, options: argparse.Namespace) -> int:
+    deeds = await store.deeds.latest(options.limit)
+    if not deeds:
+        print("nobody did anything yet")
+        return 0
+    rows = [("WHEN", "WHO", "FROM", "WHAT", "ABOUT")]
+    rows += [
+        (
+            _when(deed.at),
+            printable(deed.who) or "somebody",
+            printable(deed.address) or "this database",
+            deed.what,
+            printable(deed.about),
+        )
+        for deed in deeds
+    ]
+    print(table([*rows]))
+    return 0
+
+
+async def _note(store: Store, what: What, about: str) -> None:
+    from robometrics.store.deeds import Deed  # noqa: PLC0415  see _run
+
+    await store.deeds.note(Deed(who=_me(), address="", what=what, about=about))
+
+
+def _me() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in a container
+        user = str(os.geteuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def _when(moment: datetime) -> str:
+    return moment.astimezone().isoformat(" ", "seconds")

@@ -1,0 +1,117 @@
+"""API tokens: how they look, what is kept of them, and where programs have theirs from.
+
+A token is 256 random bits. Nobody can go through so many, and no list of words has
+them: one SHA-256 is as safe to keep as what slow hashes make of short passwords, and
+costs a request nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import stat
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+from robometrics.errors import NotLoggedInError, SettingsError
+
+TOKEN_ENV = "ROBOMETRICS_TOKEN"  # noqa: S105  the name of a variable
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}\Z"
+"""What a token may be called."""
+
+EXPIRES_SECONDS_MAX = 10 * 366 * 86_400
+"""Ten years; what is to hold longer does not expire."""
+
+Scope = Literal["read", "control", "admin"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+"""Each includes those before it."""
+
+_PREFIX = "rbm_"
+"""By which people, and programs that look for secrets, know a token."""
+
+_TOKEN = re.compile(_PREFIX + r"[A-Za-z0-9_-]{43}")
+_SECRET_BYTES = 32
+_FILE_BYTES_MAX = 4_096
+_FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def make_token() -> str:
+    """Return a new token."""
+    return _PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+
+
+def digest_of(secret: str) -> bytes:
+    """Return what is kept of a token or of a session: 32 bytes."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def has_token(text: str) -> bool:
+    """Tell whether a token stands somewhere in *text*, where it should not."""
+    return _TOKEN.search(text) is not None
+
+
+def covers(held: Scope, needed: Scope) -> bool:
+    """Tell whether whoever may do *held* may do *needed* too."""
+    return SCOPES.index(held) >= SCOPES.index(needed)
+
+
+def read_token(path: str, environ: Mapping[str, str] | None = None) -> str:
+    """Return the token of this program; empty if it was given none.
+
+    It is never an argument: every user of a host sees the arguments of all programs.
+
+    Args:
+        path: A file that holds it; empty: none.
+        environ: The environment, whose ``ROBOMETRICS_TOKEN`` wins.
+
+    Raises:
+        SettingsError: The file cannot be read, others can read it, or what is found is
+            no token. The message does not repeat what was found.
+    """
+    environ = os.environ if environ is None else environ
+    where, token = TOKEN_ENV, environ.get(TOKEN_ENV, "").strip()
+    if not token and path:
+        where, token = path, read_secret("token_file", path)
+    if token and not _TOKEN.fullmatch(token):
+        raise SettingsError(
+            f"what {where} holds is no token: they begin with {_PREFIX} and are made "
+            "by robometrics token create"
+        )
+    return token
+
+
+def headers_of(token: str) -> dict[str, str]:
+    """Return what a request shows; nothing without a token."""
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def not_let_in(api_url: str, token: str) -> NotLoggedInError:
+    """Return the error of a program that a server does not let in."""
+    if token:
+        why = "does not know this token; it has expired, or was revoked"
+    else:
+        why = "wants a token"
+    return NotLoggedInError(
+        f"{api_url} {why}: have somebody make one with robometrics token create, and "
+        f"put it into {TOKEN_ENV}, or into a file of mode 0600 that token_file names"
+    )
+
+
+def read_secret(field: str, path: str) -> str:
+    """Return what a file holds that only its owner can read.
+
+    Raises:
+        SettingsError: Others can, or it cannot be read; *field* is named.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123  its mode, as opened
+            if os.fstat(file.fileno()).st_mode & _FOR_OTHERS:
+                raise SettingsError(
+                    f"{field} = {path!r}: others can read it; chmod 600 {path}"
+                )
+            return file.read(_FILE_BYTES_MAX).strip()
+    except (OSError, ValueError) as exc:
+        why = "it is no text" if isinstance(exc, ValueError) else exc
+        raise SettingsError(f"{field} = {path!r}: {why}") from exc
