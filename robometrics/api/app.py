@@ -16,6 +16,8 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 
 from robometrics import __version__
+from robometrics.api.bodies import BODY_BYTES_MAX, BoundedBodies
+from robometrics.api.bounded import Turns
 from robometrics.api.completeness import CompletenessController
 from robometrics.api.control import ControlController
 from robometrics.api.events import EventController
@@ -46,6 +48,10 @@ log = logging.getLogger(__name__)
 
 _SOCKET_MESSAGE_BYTES_MAX = 256 * 1024
 _GRACE_SECONDS = 3
+_QUERIES_AT_ONCE_MAX = 16
+"""Each holds a series of up to some millions of values."""
+
+_QUERIES_WAITING_MAX = 200
 
 
 def make_app(
@@ -75,6 +81,7 @@ def make_app(
         "consumers": Consumers(watched, keeper),
         "meter": UsageMeter(store, policy or ServerSettings().policy),
         "exports": Exports(),
+        "turns": Turns(_QUERIES_AT_ONCE_MAX, _QUERIES_WAITING_MAX),
     }
     return Litestar(
         route_handlers=[
@@ -102,6 +109,7 @@ def make_app(
         },
         lifespan=[lambda _: answering(link, store), lambda _: intake.running()],
         exception_handlers=EXCEPTION_HANDLERS,
+        request_max_body_size=BODY_BYTES_MAX,
         openapi_config=OpenAPIConfig(
             title="RoboMetrics",
             version=__version__,
@@ -136,7 +144,7 @@ async def serve(app: Litestar, bind: str, port: int, stop: anyio.Event) -> None:
         SettingsError: The address cannot be listened on.
     """
     config = uvicorn.Config(
-        app,
+        BoundedBodies(app),
         host=bind,
         port=port,
         log_config=None,

@@ -50,6 +50,8 @@ class ShortParser(Parser):
             if len(arguments) != _ARGUMENTS:
                 break
             subject, subscription, reply, size = arguments
+            if not (subscription.isdigit() and size.isdigit()):
+                break  # no number, or below 0: nothing may be looked for before *at*
             receive = self._receivers.get(int(subscription))
             start = line_end + CRLF_SIZE
             stop = start + int(size)

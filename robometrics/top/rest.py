@@ -10,6 +10,7 @@ import httpx
 import msgspec
 
 from robometrics.errors import RetryLaterError, RoboMetricsError, SettingsError
+from robometrics.schema import UNREADABLE
 from robometrics.top.answers import (
     Fleet,
     Gpus,
@@ -23,6 +24,8 @@ from robometrics.top.answers import (
 TIMEOUT_SECONDS = 5.0
 _RUNS_MAX = 20
 _DETAIL_CHARACTERS_MAX = 200
+_ANSWER_BYTES_MAX = 64 << 20
+"""Unpacked: who says it is a server may send a little that becomes much."""
 
 T = TypeVar("T")
 
@@ -63,7 +66,9 @@ class Rest:
         self, path: str, kind: type[T], asked: dict[str, str] | None = None
     ) -> T:
         try:
-            answer = await self._http.get(f"api/v1/{path}", params=asked)
+            where = f"api/v1/{path}"
+            async with self._http.stream("GET", where, params=asked) as answer:
+                content = await self._content(answer)
         except httpx.HTTPError as exc:
             why = str(exc) or type(exc).__name__
             raise RetryLaterError(
@@ -72,15 +77,26 @@ class Rest:
             ) from exc
         try:
             if answer.is_success:
-                return msgspec.json.decode(answer.content, type=kind)
-            problem = msgspec.json.decode(answer.content, type=_Problem)
-        except msgspec.MsgspecError as exc:
+                return msgspec.json.decode(content, type=kind)
+            problem = msgspec.json.decode(content, type=_Problem)
+        except UNREADABLE as exc:
             raise RoboMetricsError(
                 f"what answers at {self._api_url} is no RoboMetrics server, or an "
                 f"older one: {answer.status_code}, {exc}"
             ) from exc
         detail = problem.detail[:_DETAIL_CHARACTERS_MAX]
         raise RetryLaterError(f"the server answers {answer.status_code}: {detail}")
+
+    async def _content(self, answer: httpx.Response) -> bytes:
+        content = bytearray()
+        async for part in answer.aiter_bytes():
+            content += part
+            if len(content) > _ANSWER_BYTES_MAX:
+                raise RoboMetricsError(
+                    f"what answers at {self._api_url} is no RoboMetrics server: it "
+                    f"says more than {_ANSWER_BYTES_MAX >> 20} MiB"
+                )
+        return bytes(content)
 
 
 @asynccontextmanager

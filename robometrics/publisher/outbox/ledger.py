@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
@@ -16,6 +16,7 @@ from robometrics.schema import (
     TALLY_EVENTS_MAX,
     TALLY_ROWS_MAX,
     TALLY_SLOTS_MAX,
+    UNREADABLE,
     Tally,
     TallyRow,
 )
@@ -28,8 +29,10 @@ Taken = tuple[Kind, str, str, int]
 class Entry(msgspec.Struct, array_like=True):
     """What was taken in one slot."""
 
-    slot: int
-    generation: int
+    slot: Annotated[int, msgspec.Meta(ge=0, lt=2**40)]
+    """Since 1970, also where the clock was not set yet."""
+
+    generation: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
     taken: list[Taken] = []
     events: list[str] = []
     """Ids of the events written with it."""
@@ -67,7 +70,7 @@ def close(db: sqlite3.Connection, *, host: str, outbox: str, sequence: int) -> C
     for clock, body in db.execute("SELECT clock, body FROM ledger ORDER BY seq"):
         try:
             entries.append((clock, msgspec.msgpack.decode(body, type=Entry)))
-        except (msgspec.MsgspecError, TypeError):
+        except (*UNREADABLE, TypeError):
             unreadable += 1
     made = fold(entries, host=host, outbox=outbox, sequence=sequence)
     db.execute("DELETE FROM ledger")
@@ -137,7 +140,9 @@ def tallies(
     events: list[str] = []
     for entry in entries:
         events += entry.events
-        bit = 1 << max(entry.slot - from_slot, 0)  # only events come earlier
+        if not entry.taken:
+            continue  # its slot is when events were written, and may be anywhere
+        bit = 1 << entry.slot - from_slot
         for kind, name, run, count in entry.taken:
             key = (kind, name, run)
             slots[key] = slots.get(key, 0) | bit
