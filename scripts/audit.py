@@ -36,7 +36,7 @@ def main() -> int:
             print(f"{name}: not reachable from here, so not audited ({exc})")
             continue
         found += len(holes)
-        print(f"{name}: {len(holes) or 'no'} known holes")
+        print(f"{name}: known holes: {len(holes) or 'none'}")
         for hole in holes:
             print(f"    {hole}")
     return 1 if found else 0

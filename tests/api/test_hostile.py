@@ -96,7 +96,9 @@ async def stored(served: Served) -> Served:
     """A store with something of everything in it, that notes what it is asked."""
     await served.keep(process_batch(), host_batch(), gpu_batch())
     await served.store.fleet.record([event(event="registered", process="planner")])
-    await served.store._database.command("profile", 2)
+    database = served.store._database
+    await database.command("create", "system.profile", capped=True, size=64 << 20)
+    await database.command("profile", 2)
     return served
 
 

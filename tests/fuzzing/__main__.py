@@ -1,6 +1,7 @@
 """Fuzz every decoder: each in a process of its own, so that it may die and be measured.
 
 ``make fuzz ARGS="--minutes 10"``; names of decoders, or parts of them, choose some.
+``make fuzz ARGS=sockets`` does not decode: it is a crowd at everything that listens.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
-from fuzzing import documents, messages
+from fuzzing import documents, messages, sockets, web
 from fuzzing.running import (
     HANG_SECONDS,
     Finding,
@@ -36,7 +37,7 @@ _HEADINGS = (
 
 
 def all_targets() -> list[Target]:
-    return [*messages.targets(), *documents.targets()]
+    return [*messages.targets(), *web.targets(), *documents.targets()]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -45,11 +46,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--minutes", type=float, default=1.0, help="for each decoder")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32)
     parser.add_argument("--jobs", type=int, default=2, help="at once")
+    parser.add_argument("--connects", type=int, default=10_000, help="of sockets")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--last", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.one:
         return _one(options)
+    if options.names == ["sockets"]:
+        return sockets.main(options.connects, seconds=options.minutes * 60 / 16)
     names = [
         target.name
         for target in all_targets()

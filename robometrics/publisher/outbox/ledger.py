@@ -29,8 +29,8 @@ Taken = tuple[Kind, str, str, int]
 class Entry(msgspec.Struct, array_like=True):
     """What was taken in one slot."""
 
-    slot: Annotated[int, msgspec.Meta(ge=0, lt=2**40)]
-    """Since 1970, also where the clock was not set yet."""
+    slot: Annotated[int, msgspec.Meta(gt=-(2**40), lt=2**40)]
+    """Whenever that may be: the clock need not be set yet."""
 
     generation: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
     taken: list[Taken] = []
