@@ -82,7 +82,7 @@ class Rule(
     worker may not read more."""
 
     command: Text | None = None
-    """Regular expression, searched in the first 4 KiB of the command line, its words
+    """Regular expression of RE2, searched in the first 4 KiB of the command line, its words
     joined by spaces."""
 
     user: Text | None = None
