@@ -151,6 +151,46 @@ async def test_no_body_is_more_than_data(stored: Served) -> None:
     await _check_database(stored)
 
 
+HEADERS = {
+    "Accept": [
+        "text/csv;q=abc",
+        "*/*;q=1e999",
+        ";;;,,,",
+        "a" * 9_000,
+        "/",
+        "*/*;q=nan",
+    ],
+    "Content-Type": [
+        "application/json; charset=nope",
+        "application/json;a",
+        ";",
+        "\xff",
+    ],
+    "Accept-Encoding": ["gzip;q=0", "*" * 9_000],
+    "If-None-Match": ['W/"x', "*", "'" * 9_000],
+    "Origin": ["http://[", "null", "http://a@b@c", "javascript:alert(1)"],
+    "Cookie": ["=;=;=", "a=" + "b" * 9_000, '"'],
+    "Content-Encoding": ["gzip", "br"],
+    "X-Forwarded-For": ["not an address", "1.2.3.4," * 900],
+    "Range": ["bytes=-1-", "bytes=0-99999999999999999999"],
+}
+
+
+async def test_no_header_is_more_than_a_value(stored: Served) -> None:
+    exported = f"/api/v1/export?host=robot&from={SLOT}&to={SLOT + 9}"
+    for name, values in HEADERS.items():
+        for value in values:
+            headers = {name: value.encode("latin-1")}
+            for path in (exported, "/api/v1/hosts", "/", "/static/none.js"):
+                answer = await stored.http.get(path, headers=headers)
+                assert answer.status_code < 500 or path == "/", (name, value[:80])
+            posted = {"Content-Type": b"application/json", **headers}
+            answer = await stored.http.post(
+                "/intake/machine/robot", content=b"{}", headers=posted
+            )
+            assert 400 <= answer.status_code < 500, (name, value[:80], answer.text)
+
+
 async def test_of_prometheus_too_no_parameter_is_more_than_a_value(
     stored: Served,
 ) -> None:
