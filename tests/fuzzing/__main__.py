@@ -1,7 +1,8 @@
 """Fuzz every decoder: each in a process of its own, so that it may die and be measured.
 
 ``make fuzz ARGS="--minutes 10"``; names of decoders, or parts of them, choose some.
-``make fuzz ARGS=sockets`` does not decode: it is a crowd at everything that listens.
+``make fuzz ARGS=sockets`` is a crowd at everything that listens, ``ARGS=api`` asks the
+API whatever its own description allows or forbids.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
-from fuzzing import documents, messages, sockets, web
+from fuzzing import documents, messages, openapi, sockets, web
 from fuzzing.running import (
     HANG_SECONDS,
     Finding,
@@ -54,6 +55,8 @@ def main(arguments: Sequence[str]) -> int:
         return _one(options)
     if options.names == ["sockets"]:
         return sockets.main(options.connects, seconds=options.minutes * 60 / 16)
+    if options.names == ["api"]:
+        return openapi.main(round(options.minutes * 60))
     names = [
         target.name
         for target in all_targets()

@@ -13,8 +13,8 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,6 +51,9 @@ class Door(NamedTuple):
 
     begun: bytes
     """The beginning of a question."""
+
+    url: str = ""
+    """Of one that speaks HTTP."""
 
 
 class Assault(NamedTuple):
@@ -210,22 +213,21 @@ def _web(name: str, part: Part, port: int) -> Door:
         _GET + b"Connection: close\r\n\r\n",
         b"HTTP/1.1 200",
         _GET + b"X-Slow: ",
+        f"http://127.0.0.1:{port}",
     )
 
 
-@asynccontextmanager
-async def _opened(door: Door) -> AsyncIterator[None]:
-    """Wait until *door* is answered."""
+async def answered(door: Door) -> None:
+    """Wait until who asks at *door* is answered."""
     end = time.monotonic() + 60
     while True:
         with contextlib.suppress(OSError, asyncio.TimeoutError):
             if await asyncio.wait_for(_is_answered(door), ANSWER_SECONDS):
-                break
+                return
         if time.monotonic() > end:
             said = door.part.log.read_text(errors="replace")[-2_000:]
             raise RuntimeError(f"{door.name} does not answer:\n{said}")
         await asyncio.sleep(0.1)
-    yield
 
 
 async def _all(found: list[Door], connects: int, seconds: float) -> bool:
@@ -239,8 +241,8 @@ async def _all(found: list[Door], connects: int, seconds: float) -> bool:
         for how in ASSAULTS:
             if how.name == "websockets" and door.name != "api":
                 continue
-            async with _opened(door):
-                seen = await assault(door, how, connects, seconds)
+            await answered(door)
+            seen = await assault(door, how, connects, seconds)
             is_good &= seen.asked == seen.answered
             print(
                 f"{door.name:18}{how.name:18}{seen.connected:>9}{seen.left:>7}"
