@@ -12,8 +12,8 @@ from pathlib import Path
 from .sockets import answered, doors
 
 NOT_CHECKED = ("positive_data_acceptance",)
-"""No schema can say that a name is known, or which time lies before which: what it allows
-may be refused, with the name of the field."""
+"""No schema can say that a name is known, or which time lies before which: what it
+allows may be refused, with the name of the field."""
 
 
 def command(url: str, *options: str) -> Sequence[str]:
