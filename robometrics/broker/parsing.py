@@ -46,7 +46,7 @@ class ShortParser(Parser):
         at = 0
         while data.startswith(_OPERATION, at):
             line_end = data.find(_CRLF, at)
-            arguments = data[at + len(_OPERATION) : max(line_end, at)].split(b" ")
+            arguments = data[at + len(_OPERATION) : max(line_end, at)].split()
             if len(arguments) != _ARGUMENTS:
                 break
             subject, subscription, reply, size = arguments

@@ -26,7 +26,7 @@ def with_one_spoiled(document: Any, data: bytes) -> Any:
 
 
 def _places(value: Any, path: tuple[Any, ...] = ()) -> Any:
-    if path:
+    if path and not isinstance(value, dict):  # a document is one
         yield path
     if isinstance(value, dict):
         for key, each in value.items():

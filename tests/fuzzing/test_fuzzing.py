@@ -12,12 +12,13 @@ from fuzzing.__main__ import all_targets
 from fuzzing.running import Target, fuzz
 
 INPUTS = 3_000
+SECONDS = 2.0
 TARGETS = all_targets()
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=[each.name for each in TARGETS])
 def test_nonsense_is_refused_and_nothing_else_happens(target: Target) -> None:
-    result = fuzz(target, seed=1, inputs_max=INPUTS)
+    result = fuzz(target, seed=1, inputs_max=INPUTS, seconds=SECONDS)
 
     told = [(each.problem, each.data[:200]) for each in result.findings]
     assert [] == told

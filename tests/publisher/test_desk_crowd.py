@@ -63,12 +63,13 @@ async def test_who_speaks_stays_and_who_is_silent_goes(
 ) -> None:
     async with listening(tmp_path) as path:
         reader, writer = await asyncio.open_unix_connection(path)
+        crowd = []
         for _ in range(3 * few):
-            _, silent = await asyncio.open_unix_connection(path)
+            crowd.append(await asyncio.open_unix_connection(path))
             writer.write(REQUEST + b"\n")
             assert b"robot" in await reader.readline()
-        silent.close()
-        writer.close()
+        for each in (writer, *(silent for _, silent in crowd)):
+            each.close()
 
 
 class Silent:

@@ -46,7 +46,7 @@ def bomb(count: int, length: int) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("count", "length"), [(255, 2**32 - 1), (1, LENGTH_MAX + 1), (0, 5), (3, 2**20)]
+    ("count", "length"), [(255, 2**32 - 1), (1, LENGTH_MAX + 1), (3, 2**20)]
 )
 def test_a_few_bytes_never_become_gigabytes(count: int, length: int) -> None:
     data = bomb(count, length)

@@ -13,16 +13,24 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 
 from robometrics.schema import (
+    SAMPLES_PER_BATCH_MAX,
     TALLY_EVENTS_MAX,
     TALLY_ROWS_MAX,
     TALLY_SLOTS_MAX,
     UNREADABLE,
+    EventId,
+    RunId,
     Tally,
     TallyRow,
 )
 
 Kind = Literal["process", "host", "gpu"]
-Taken = tuple[Kind, str, str, int]
+Taken = tuple[
+    Kind,
+    Annotated[str, msgspec.Meta(max_length=100)],
+    RunId,
+    Annotated[int, msgspec.Meta(ge=1, le=SAMPLES_PER_BATCH_MAX)],
+]
 """Kind, name, run, and number of samples, of one batch."""
 
 
@@ -34,7 +42,7 @@ class Entry(msgspec.Struct, array_like=True):
 
     generation: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
     taken: list[Taken] = []
-    events: list[str] = []
+    events: list[EventId] = []
     """Ids of the events written with it."""
 
 
