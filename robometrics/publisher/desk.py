@@ -121,10 +121,11 @@ class _Callers:
 
     def forget(self, uid: int, writer: asyncio.StreamWriter) -> None:
         """Note that *writer* goes."""
-        own = self._of.get(uid, {})
-        own.pop(writer, None)
-        if not own:
-            self._of.pop(uid, None)
+        own = self._of.get(uid)
+        if own is not None:
+            own.pop(writer, None)
+            if not own:
+                del self._of[uid]
 
 
 async def _make_way(file: Path) -> None:

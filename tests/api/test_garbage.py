@@ -74,14 +74,12 @@ async def said_to(served: Served, data: bytes) -> bytes:
     return b""
 
 
-@pytest.mark.parametrize("data", REFUSED, ids=lambda data: repr(data[-40:]))
-async def test_what_is_no_request_is_refused_at_once(
-    served: Served, data: bytes
-) -> None:
-    answer = await said_to(served, data)
-
-    assert answer == b"" or answer.split(b" ", 2)[1][:1] == b"4", answer[:200]
-    assert (await served.http.get("/api/v1/health/live")).is_success
+async def test_what_is_no_request_is_refused_at_once(served: Served) -> None:
+    for data in REFUSED:
+        answer = await said_to(served, data)
+        is_refused = answer == b"" or answer.split(b" ", 2)[1][:1] == b"4"
+        assert is_refused, (data[:80], answer[:200])
+        assert (await served.http.get("/api/v1/health/live")).is_success
 
 
 async def test_noise_costs_others_nothing(served: Served) -> None:
