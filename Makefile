@@ -12,7 +12,7 @@ NODE := $(BIN)/python scripts/node.py
 NODE_MODULES := .cache/node/node_modules
 BUILD_FILES := pyproject.toml constraints.txt hatch_build.py robometrics/viz/package-lock.json
 
-.PHONY: help up test check format bench fleet screenshots chaos clean
+.PHONY: help up test check format bench fleet screenshots chaos fuzz audit clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -64,6 +64,12 @@ screenshots: $(VENV)/dev.stamp ## Picture each view of the page: ARGS=FOLDER
 
 chaos: $(VENV)/dev.stamp ## Break every part of a running pipeline, and count each sample
 	PYTHONPATH=tests $(BIN)/python -m faults $(or $(ARGS),matrix)
+
+fuzz: $(VENV)/dev.stamp ## Feed nonsense to every way in: ARGS="--minutes 10"
+	PYTHONPATH=tests $(BIN)/python -m fuzzing $(ARGS)
+
+audit: $(VENV)/dev.stamp ## Ask whether what is used has known holes
+	$(BIN)/python scripts/audit.py
 
 clean: ## Remove what make made
 	rm -rf $(VENV) build dist robometrics/viz/vendor .cache/node

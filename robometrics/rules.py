@@ -82,8 +82,8 @@ class Rule(
     worker may not read more."""
 
     command: Text | None = None
-    """Regular expression, searched in the first 4 KiB of the command line, its words
-    joined by spaces."""
+    """Regular expression of RE2, searched in the first 4 KiB of the command line, its
+    words joined by spaces."""
 
     user: Text | None = None
     """Glob of the name or the number of the user who runs it."""

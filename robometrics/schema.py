@@ -302,6 +302,9 @@ _note_decoder = msgspec.msgpack.Decoder(Event | Tally)
 encode = _encoder.encode
 """Encode a batch, an event or a tally."""
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding raises of bytes that are broken, no text, or nested without end."""
+
 _T = TypeVar("_T")
 
 
@@ -312,7 +315,7 @@ def decode_batch(data: bytes) -> AnyBatch:
         DiscardMessageError: *data* breaks the schema; the message says where.
     """
     batch: AnyBatch = decode_bounded(_batch_decoder, data, MESSAGE_BYTES_MAX)
-    _check_columns(batch)
+    check_columns(batch)
     return batch
 
 
@@ -340,11 +343,16 @@ def decode_bounded(
         raise DiscardMessageError(f"{len(data)} bytes; at most {bytes_max} are allowed")
     try:
         return decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         raise DiscardMessageError(str(exc)[:500]) from exc
 
 
-def _check_columns(batch: AnyBatch) -> None:
+def check_columns(batch: AnyBatch) -> None:
+    """Check what types cannot say: keys, and that columns fit the times.
+
+    Raises:
+        DiscardMessageError: They do not.
+    """
     _check_keys(batch.metrics)
     if batch.previous is not None:
         _check_keys(batch.previous.counters)

@@ -20,6 +20,9 @@ _UNIT_NS = {
     "w": 604_800 * NS_PER_SECOND,
 }
 _NUMBER = re.compile(r"\d{1,10}(\.\d{1,9})?")
+_STOP_NS = 4_102_444_800 * NS_PER_SECOND
+"""The year 2100: no sample is of a later time, and some reckoning would overflow."""
+
 _HELP = "use now, -15m (ms s m h d w), seconds since 1970, or 2026-11-23T12:00:00Z"
 
 
@@ -27,9 +30,18 @@ def parse_time(field: str, text: str, now_ns: int | None = None) -> int:
     """Return *text* as nanoseconds since the Unix epoch.
 
     Raises:
-        BadRequestError: It is none of the forms; *field* is named.
+        BadRequestError: It is none of the forms, or before 1970 or after 2099; *field*
+            is named.
     """
-    now_ns = time.time_ns() if now_ns is None else now_ns
+    found_ns = _parsed_ns(field, text, time.time_ns() if now_ns is None else now_ns)
+    if found_ns < 0:
+        raise BadRequestError(field, "lies before 1970")
+    if found_ns >= _STOP_NS:
+        raise BadRequestError(field, "lies after 2099")
+    return found_ns
+
+
+def _parsed_ns(field: str, text: str, now_ns: int) -> int:
     if text == "now":
         return now_ns
     if found := _RELATIVE.fullmatch(text):
@@ -44,8 +56,6 @@ def parse_time(field: str, text: str, now_ns: int | None = None) -> int:
         raise BadRequestError(field, f"{text[:40]!r} is not a time; {_HELP}") from exc
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)
-    if moment.timestamp() < 0:
-        raise BadRequestError(field, "lies before 1970")
     return round(moment.timestamp() * 1_000_000) * 1_000
 
 

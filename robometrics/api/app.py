@@ -22,6 +22,8 @@ from robometrics.api.access.login import LoginController
 from robometrics.api.access.names import Names
 from robometrics.api.access.oidc import OidcController
 from robometrics.api.access.tokens import TokenController
+from robometrics.api.bodies import BODY_BYTES_MAX, BoundedBodies
+from robometrics.api.bounded import Turns
 from robometrics.api.completeness import CompletenessController
 from robometrics.api.connections import BoundedProtocol, allow_files
 from robometrics.api.control import ControlController
@@ -53,6 +55,10 @@ log = logging.getLogger(__name__)
 
 _SOCKET_MESSAGE_BYTES_MAX = 256 * 1024
 _GRACE_SECONDS = 3
+_QUERIES_AT_ONCE_MAX = 16
+"""Each holds a series of up to some millions of values."""
+
+_QUERIES_WAITING_MAX = 200
 
 
 def make_app(
@@ -86,6 +92,7 @@ def make_app(
         "consumers": Consumers(watched, keeper),
         "meter": UsageMeter(store, policy or ServerSettings().policy),
         "exports": Exports(),
+        "turns": Turns(_QUERIES_AT_ONCE_MAX, _QUERIES_WAITING_MAX),
     }
     return Litestar(
         route_handlers=[
@@ -117,6 +124,7 @@ def make_app(
         lifespan=[lambda _: answering(link, store), lambda _: intake.running()],
         middleware=[DefineMiddleware(Gate, access=access)],
         exception_handlers=EXCEPTION_HANDLERS,
+        request_max_body_size=BODY_BYTES_MAX,
         openapi_config=OpenAPIConfig(
             title="RoboMetrics",
             version=__version__,
@@ -164,7 +172,7 @@ async def serve(
         SettingsError: The address cannot be listened on.
     """
     config = uvicorn.Config(
-        app,
+        BoundedBodies(app),
         host=bind,
         port=port,
         log_config=None,

@@ -1,21 +1,53 @@
-"""Work for one request that ends with it: in time, or when the client has gone."""
+"""Work for one request that ends with it: in time, or when the client has gone.
+
+And that waits for its turn, where each takes memory.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from litestar import Request
 from litestar.types import Receive
 
-from robometrics.errors import QueryTimeoutError
+from robometrics.errors import QueryTimeoutError, RetryLaterError
 
 T = TypeVar("T")
 
 
 class ClientGoneError(Exception):
     """Nobody waits for the answer any more."""
+
+
+class Turns:
+    """So many work at once; some wait, and no more."""
+
+    def __init__(self, at_once_max: int, waiting_max: int) -> None:
+        self._free = asyncio.Semaphore(at_once_max)
+        self._waiting = 0
+        self._waiting_max = waiting_max
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Wait for a turn, and hold it while the block runs.
+
+        Raises:
+            RetryLaterError: As many wait already as may.
+        """
+        if self._free.locked() and self._waiting >= self._waiting_max:
+            raise RetryLaterError("too many queries wait already; ask again later")
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._free.release()
 
 
 async def bounded(

@@ -13,7 +13,7 @@ from litestar.params import JSONBody
 from robometrics import subjects
 from robometrics.api.access.gate import Access
 from robometrics.api.bodies import only_json
-from robometrics.api.problems import MEDIA_TYPE, RESPONSES, Problem
+from robometrics.api.problems import MEDIA_TYPE, POST_RESPONSES, Problem
 from robometrics.broker import Link
 from robometrics.errors import (
     DiscardMessageError,
@@ -36,7 +36,7 @@ from robometrics.times import to_ms
 ANSWER_SECONDS = 2.0
 HZ_MAX = 1_000.0
 
-_RESPONSES = RESPONSES | {
+_RESPONSES = POST_RESPONSES | {
     409: ResponseSpec(
         Problem,
         media_type=MEDIA_TYPE,

@@ -185,7 +185,10 @@ async def _whole(
 
 
 def _accepted(request: Request[Any, Any, Any]) -> Format:
-    found = request.accept.best_match(list(MEDIA_TYPES), "text/csv")
+    try:
+        found = request.accept.best_match(list(MEDIA_TYPES), "text/csv")
+    except OverflowError:  # the quality of something is said to be infinite
+        found = "text/csv"
     return MEDIA_TYPES[found]
 
 

@@ -16,13 +16,16 @@ import msgspec
 from robometrics import subjects
 from robometrics.api.frames import Frame
 from robometrics.broker import Link, Message, Subscription
-from robometrics.errors import DiscardMessageError
+from robometrics.errors import DiscardMessageError, RetryLaterError
 from robometrics.schema import decode_batch
 from robometrics.store import Series
 
 log = logging.getLogger(__name__)
 
 QUEUE_FRAMES_MAX = 2_048
+HOSTS_MAX = 10_000
+"""Of all viewers together: each is a subscription at the broker, whoever it names."""
+
 _REMEMBERED_BATCHES = 50_000
 _REMEMBERED_SLOTS = 120  # as long as the stream knows repeats
 _REMEMBERED_RUNS = 10_000
@@ -133,6 +136,8 @@ class _Feed:
 class Hub:
     """All feeds of this server."""
 
+    hosts_max = HOSTS_MAX
+
     def __init__(self, link: Link) -> None:
         self._link = link
         self._feeds: dict[str, _Feed] = {}
@@ -150,13 +155,23 @@ class Hub:
         return self._dropped_of_ended_feeds + dropped
 
     async def watch(self, viewer: Viewer, wanted: Iterable[Series]) -> None:
-        """Send *viewer* the live batches of *wanted*, and of nothing else."""
+        """Send *viewer* the live batches of *wanted*, and of nothing else.
+
+        Raises:
+            RetryLaterError: Too many hosts are watched; what it got, it gets still.
+        """
         async with self._lock:
             await self._watch(viewer, wanted)
 
     async def _watch(self, viewer: Viewer, wanted: Iterable[Series]) -> None:
-        viewer.wanted = frozenset(wanted)
-        hosts = {series.host for series in viewer.wanted}
+        series_wanted = frozenset(wanted)
+        hosts = {series.host for series in series_wanted}
+        if len(hosts | self._feeds.keys()) > self.hosts_max and hosts:
+            raise RetryLaterError(
+                f"{len(self._feeds)} hosts are watched here already, of at most "
+                f"{self.hosts_max}: watch fewer, or try again later"
+            )
+        viewer.wanted = series_wanted
         for host in hosts:
             feed = self._feeds.get(host)
             if feed is None:

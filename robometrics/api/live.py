@@ -130,16 +130,21 @@ class _Session:
 
     async def _subscribe(self, request: Subscribe) -> None:
         oldest_ms = time.time() * _MS_PER_SECOND - BACKFILL_MAX_MS
-        self._progress = {}
+        progress_of: dict[Series, _Progress] = {}
         for wanted in request.series:
             since_ms = wanted.since_ms if wanted.since_ms is not None else None
             since_ms = request.since_ms if since_ms is None else since_ms
             since_slot = None
             if since_ms is not None:
                 since_slot = int(max(since_ms, oldest_ms) // _MS_PER_SECOND)
-            self._progress[wanted.series()] = _Progress(since_slot, wanted.columns())
+            progress_of[wanted.series()] = _Progress(since_slot, wanted.columns())
         # Live batches queue from here on, so nothing falls between them and the store.
-        await self._hub.watch(self.viewer, self._progress)
+        try:
+            await self._hub.watch(self.viewer, progress_of)
+        except RetryLaterError as exc:
+            await self._tell_problem(exc)
+            return
+        self._progress = progress_of
         await self._send(_encode({"op": "subscribed", "id": request.id}))
         now_slot = int(time.time()) + 60
         for series, progress in self._progress.items():
@@ -170,8 +175,7 @@ class _Session:
                     await self._send_frames(frames)
                     frames = []
         except RetryLaterError as exc:
-            problem = {"op": "error", "code": exc.code, "reason": str(exc)}
-            await self._send(_encode(problem))
+            await self._tell_problem(exc)
         await self._send_frames(frames)
 
     async def _forward(self, frames: Sequence[Frame]) -> None:
@@ -240,6 +244,10 @@ class _Session:
                 }
             )
         )
+
+    async def _tell_problem(self, exc: RetryLaterError) -> None:
+        problem = {"op": "error", "code": exc.code, "reason": str(exc)}
+        await self._send(_encode(problem))
 
     async def _send(self, message: bytes) -> None:
         sending = self._socket.send_text(message.decode())

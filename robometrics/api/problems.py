@@ -53,6 +53,7 @@ HEADERS: Mapping[int, dict[str, str]] = {
 
 _CLIENT_CLOSED_REQUEST = 499
 _MISSING = re.compile(r"Missing required \w+ parameter '(\w+)'")
+_PARAMETER = re.compile(r"\{[^}]*\}")
 AnyRequest = Request[Any, Any, Any]
 
 
@@ -92,6 +93,17 @@ RESPONSES = {
         (429, "Too many tries to log in failed."),
         (503, "The database is away; try again."),
         (504, "It took too long; ask for less."),
+    )
+}
+
+
+POST_RESPONSES = RESPONSES | {
+    status: ResponseSpec(
+        Problem, media_type=MEDIA_TYPE, description=text, generate_examples=False
+    )
+    for status, text in (
+        (413, "The body is larger than this endpoint takes."),
+        (415, "The body is not said to be `application/json`."),
     )
 }
 
@@ -157,7 +169,24 @@ def on_http_error(request: AnyRequest, exc: HTTPException) -> Response[Problem]:
     detail = exc.detail
     if errors:
         detail = "; ".join(f"{each.field}: {each.problem}" for each in errors)
-    return _respond(request, exc.status_code, code, detail, errors)
+    answer = _respond(request, exc.status_code, code, detail, errors)
+    if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.set_header("Allow", ", ".join(_methods_of(request)))
+    return answer
+
+
+def _methods_of(request: AnyRequest) -> list[str]:
+    """Return the methods of what was asked with another one."""
+    return sorted(
+        {
+            method
+            for route in request.app.routes
+            if re.fullmatch(
+                _PARAMETER.sub("[^/]+", route.path).rstrip("/") + "/?", request.url.path
+            )
+            for method in getattr(route, "methods", ())
+        }
+    )
 
 
 def on_deep_body(request: AnyRequest, _: RecursionError) -> Response[Problem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -16,7 +16,7 @@ from litestar.response import Stream
 from robometrics import metrics
 from robometrics.api import parameters
 from robometrics.api.answers import Answer
-from robometrics.api.bounded import bounded
+from robometrics.api.bounded import Turns, bounded
 from robometrics.api.problems import RESPONSES
 from robometrics.api.question import Question, body, parts
 from robometrics.metrics.kinds import Derived, Kind, Metric
@@ -82,6 +82,7 @@ class QueryController(Controller):
         self,
         request: Request[Any, Any, Any],
         store: NamedDependency[Store],
+        turns: NamedDependency[Turns],
         host: parameters.Hosts,
         metric: parameters.Metrics,
         process: parameters.Processes = None,
@@ -150,30 +151,47 @@ class QueryController(Controller):
             hosts=host, processes=process or (), gpus=gpu or (), tags=tag or ()
         )
 
-        async def begin() -> tuple[Question, AsyncIterator[bytes], bytes]:
-            found = await match(store, wanted)
-            if top is not None:
-                found = await ranking.top(
-                    store, found, selected[0], span, count=top, by=top_by
+        async def pieces() -> AsyncGenerator[bytes, None]:
+            async with turns.one():
+                found = await match(store, wanted)
+                if top is not None:
+                    found = await ranking.top(
+                        store, found, selected[0], span, count=top, by=top_by
+                    )
+                question = Question(
+                    store=store,
+                    found=found,
+                    selected=selected,
+                    span=span,
+                    resolution=resolution,
+                    group_by=labels,
+                    aggregate=aggregate,
+                    quantiles=list(dict.fromkeys(quantile or ())),
                 )
-            question = Question(
-                store=store,
-                found=found,
-                selected=selected,
-                span=span,
-                resolution=resolution,
-                group_by=labels,
-                aggregate=aggregate,
-                quantiles=list(dict.fromkeys(quantile or ())),
-            )
-            question.check()
-            rest = parts(question)
-            # The first part may be a refusal, which a status can still tell.
-            return question, rest, await anext(rest, b"")
+                question.check()
+                rest = parts(question)
+                async for piece in body(question, await anext(rest, b""), rest):
+                    yield piece
 
-        begun = await bounded(request, begin, timeout_seconds=timeout_seconds)
-        question, rest, first = begun
-        return Stream(body(question, first, rest), media_type="application/json")
+        answer = pieces()
+
+        async def begin() -> bytes:
+            # The first piece may be a refusal, which a status can still tell.
+            return await anext(answer)
+
+        first = await bounded(request, begin, timeout_seconds=timeout_seconds)
+        return Stream(_after(first, answer), media_type="application/json")
+
+
+async def _after(
+    first: bytes, rest: AsyncGenerator[bytes, None]
+) -> AsyncIterator[bytes]:
+    try:
+        yield first
+        async for piece in rest:
+            yield piece
+    finally:
+        await rest.aclose()
 
 
 def _metric_row(stored: Metric, derived: Derived | None = None) -> MetricRow:

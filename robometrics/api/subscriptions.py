@@ -60,7 +60,8 @@ class Subscribe(msgspec.Struct, tag_field="op", tag="subscribe"):
     since_ms: _Ms | None = None
     """Send what happened since then first; default of the series' own."""
 
-    id: int = 0
+    id: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
+    """Comes back with the answer."""
 
 
 class Unsubscribe(msgspec.Struct, tag_field="op", tag="unsubscribe"):
@@ -80,5 +81,8 @@ def decode(text: str) -> Subscribe | Unsubscribe | Ping:
     Raises:
         msgspec.MsgspecError: It is none of these; the message says where.
     """
-    said: Subscribe | Unsubscribe | Ping = _decoder.decode(text)
+    try:
+        said: Subscribe | Unsubscribe | Ping = _decoder.decode(text)
+    except RecursionError as exc:
+        raise msgspec.DecodeError("nested too deep") from exc
     return said

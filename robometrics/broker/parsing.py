@@ -46,10 +46,12 @@ class ShortParser(Parser):
         at = 0
         while data.startswith(_OPERATION, at):
             line_end = data.find(_CRLF, at)
-            arguments = data[at + len(_OPERATION) : max(line_end, at)].split(b" ")
+            arguments = data[at + len(_OPERATION) : max(line_end, at)].split()
             if len(arguments) != _ARGUMENTS:
                 break
             subject, subscription, reply, size = arguments
+            if not (subscription.isdigit() and size.isdigit()):
+                break  # no number, or below 0: nothing may be looked for before *at*
             receive = self._receivers.get(int(subscription))
             start = line_end + CRLF_SIZE
             stop = start + int(size)

@@ -140,7 +140,10 @@ class _Plan:
             "ROBOMETRICS_MONGO_URL": self.mongo_url,
         }
         server = [*python, "server", "--roles=api,persist,rollup,housekeeping"]
-        server += [f"--port={self._port}", *to_flags(settings, ["bind", "login", *_OF_BOTH])]
+        server += [
+            f"--port={self._port}",
+            *to_flags(settings, ["bind", "login", *_OF_BOTH]),
+        ]
         if settings.allowed_hosts:
             server += to_flags(settings, ["allowed_hosts"])
         self.children.append(Child("server", server, logs, say, urls))

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import socket
 import struct
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -20,6 +21,9 @@ log = logging.getLogger(__name__)
 
 Answer = Callable[..., Reply]
 _CREDENTIALS = struct.Struct("iII")  # pid, uid, gid: see SO_PEERCRED in unix(7)
+CONNECTIONS_MAX = 256
+"""To the socket. Each is an open file, which the sampler needs too."""
+
 _IDLE_SECONDS = 60.0
 
 
@@ -56,23 +60,29 @@ async def listen_on_socket(path: str, answer: Answer) -> AsyncIterator[None]:
     Raises:
         SettingsError: The socket cannot be made; the message says why.
     """
+    callers = _Callers()
 
     async def handle(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         peer = peer_of(writer.get_extra_info("socket"))
+        callers.note(peer.uid, writer)
         try:
             while line := await asyncio.wait_for(reader.readline(), _IDLE_SECONDS):
+                callers.note(peer.uid, writer)
                 reply = answer(line, peer=peer)
                 writer.write(encode_request(reply) + b"\n")
-                await writer.drain()
+                await asyncio.wait_for(writer.drain(), _IDLE_SECONDS)
         except ValueError:
             too_long = f"a request is one line of at most {REQUEST_BYTES_MAX} bytes"
             refusal = Reply(accepted=False, code="message_malformed", reason=too_long)
             writer.write(encode_request(refusal) + b"\n")
-        except (OSError, asyncio.TimeoutError, asyncio.CancelledError):
+        except asyncio.TimeoutError:  # what it does not read may not be kept for it
+            writer.transport.abort()
+        except (OSError, asyncio.CancelledError):
             pass  # the program has gone, or the worker stops
         finally:
+            callers.forget(peer.uid, writer)
             writer.close()
 
     file = Path(path)
@@ -88,6 +98,34 @@ async def listen_on_socket(path: str, answer: Answer) -> AsyncIterator[None]:
         server.close()
         with contextlib.suppress(FileNotFoundError):
             file.unlink()
+
+
+class _Callers:
+    """Who is connected. Of too many, one of the user who holds the most has to go.
+
+    That is the one who was silent for longest: a program asks as soon as it is
+    connected, and goes as soon as it is answered.
+    """
+
+    def __init__(self) -> None:
+        self._of: dict[int, OrderedDict[asyncio.StreamWriter, None]] = {}
+
+    def note(self, uid: int, writer: asyncio.StreamWriter) -> None:
+        """Note that *writer*, of user *uid*, has just come or said something."""
+        own = self._of.setdefault(uid, OrderedDict())
+        own[writer] = None
+        own.move_to_end(writer)
+        if sum(map(len, self._of.values())) > CONNECTIONS_MAX:
+            silent, _ = max(self._of.values(), key=len).popitem(last=False)
+            silent.transport.abort()
+
+    def forget(self, uid: int, writer: asyncio.StreamWriter) -> None:
+        """Note that *writer* goes."""
+        own = self._of.get(uid)
+        if own is not None:
+            own.pop(writer, None)
+            if not own:
+                del self._of[uid]
 
 
 async def _make_way(file: Path) -> None:

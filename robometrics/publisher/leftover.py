@@ -15,7 +15,7 @@ from robometrics.errors import OutboxError
 from robometrics.publisher.clock import Clock
 from robometrics.publisher.lock import only_one_on
 from robometrics.publisher.outbox import Outbox
-from robometrics.schema import NS_PER_SECOND
+from robometrics.schema import NS_PER_SECOND, UNREADABLE
 
 _UNBOUNDED = 2**62
 _SQLITE = b"SQLite format 3\0"
@@ -80,8 +80,9 @@ def _host(outbox: Outbox) -> str:
     host = outbox.fact("host")
     if not host:
         for row in outbox.read(0, 1):
-            with contextlib.suppress(msgspec.MsgspecError):
-                host = msgspec.msgpack.decode(row.data, type=dict).get("host", "")
+            with contextlib.suppress(*UNREADABLE):
+                found = msgspec.msgpack.decode(row.data, type=dict).get("host")
+                host = found if isinstance(found, str) else ""
         if host:
             outbox.remember(host=host)
     return host

@@ -183,7 +183,7 @@ class _Gathered:
                     self._add_gap(note)
             else:
                 self._add_batch(_batch(message))
-        except (DiscardMessageError, msgspec.MsgspecError):
+        except DiscardMessageError:
             self.report.unreadable += 1
 
     def _add_batch(self, batch: AnyBatch) -> None:

@@ -16,6 +16,7 @@ from robometrics.store.keys import document_id, run_digest, series_digest, time_
 from robometrics.store.records import Record
 from robometrics.store.strips import Label, Strip
 
+GENERATION_MAX = 2**31 - 1  # as the schema has it
 HIDDEN = {"last": 0}
 """The projection of what programs do not read."""
 
@@ -100,4 +101,6 @@ def run_in(document: Mapping[str, Any]) -> tuple[str, int]:
     run, generation = document.get("run"), document.get("generation")
     if not isinstance(run, str) or not isinstance(generation, int):
         raise DiscardMessageError("no run")
+    if not 0 <= generation <= GENERATION_MAX:
+        raise DiscardMessageError(f"no generation: {generation}")
     return run, generation

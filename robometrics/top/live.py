@@ -15,7 +15,8 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from robometrics.schema import AnyBatch
+from robometrics.errors import DiscardMessageError
+from robometrics.schema import UNREADABLE, AnyBatch, check_columns
 
 _BACKOFF_FIRST_SECONDS = 0.5
 _BACKOFF_MAX_SECONDS = 5.0
@@ -157,7 +158,10 @@ class LiveSocket:
     def _receive(self, text: str | bytes) -> None:
         try:
             message = _decoder.decode(text)
-        except msgspec.MsgspecError as exc:
+            if isinstance(message, Batches):
+                for batch in message.batches:
+                    check_columns(batch)
+        except (*UNREADABLE, DiscardMessageError) as exc:
             self._viewer.on_problem(f"the server says what is not understood: {exc}")
             return
         if isinstance(message, Batches):

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 
 from robometrics.errors import RetryLaterError, RoboMetricsError, SettingsError
+from robometrics.schema import UNREADABLE
 from robometrics.tokens import headers_of, not_let_in
 from robometrics.top.answers import (
     Fleet,
@@ -25,6 +26,8 @@ from robometrics.top.answers import (
 TIMEOUT_SECONDS = 5.0
 _RUNS_MAX = 20
 _DETAIL_CHARACTERS_MAX = 200
+_ANSWER_BYTES_MAX = 64 << 20
+"""Unpacked: who says it is a server may send a little that becomes much."""
 
 T = TypeVar("T")
 
@@ -67,9 +70,11 @@ class Rest:
         self, path: str, kind: type[T], asked: dict[str, str] | None = None
     ) -> T:
         try:
-            answer = await self._http.get(
-                f"api/v1/{path}", params=asked, headers=headers_of(self._token)
-            )
+            where, known = f"api/v1/{path}", headers_of(self._token)
+            async with self._http.stream(
+                "GET", where, params=asked, headers=known
+            ) as answer:
+                content = await self._content(answer)
         except httpx.HTTPError as exc:
             why = str(exc) or type(exc).__name__
             raise RetryLaterError(
@@ -80,15 +85,26 @@ class Rest:
             raise not_let_in(self._api_url, self._token)
         try:
             if answer.is_success:
-                return msgspec.json.decode(answer.content, type=kind)
-            problem = msgspec.json.decode(answer.content, type=_Problem)
-        except msgspec.MsgspecError as exc:
+                return msgspec.json.decode(content, type=kind)
+            problem = msgspec.json.decode(content, type=_Problem)
+        except UNREADABLE as exc:
             raise RoboMetricsError(
                 f"what answers at {self._api_url} is no RoboMetrics server, or an "
                 f"older one: {answer.status_code}, {exc}"
             ) from exc
         detail = problem.detail[:_DETAIL_CHARACTERS_MAX]
         raise RetryLaterError(f"the server answers {answer.status_code}: {detail}")
+
+    async def _content(self, answer: httpx.Response) -> bytes:
+        content = bytearray()
+        async for part in answer.aiter_bytes():
+            content += part
+            if len(content) > _ANSWER_BYTES_MAX:
+                raise RoboMetricsError(
+                    f"what answers at {self._api_url} is no RoboMetrics server: it "
+                    f"says more than {_ANSWER_BYTES_MAX >> 20} MiB"
+                )
+        return bytes(content)
 
 
 @asynccontextmanager

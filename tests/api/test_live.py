@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from robometrics.api import live
 from robometrics.api.frames import Frame
-from robometrics.api.hub import Viewer
+from robometrics.api.hub import Hub, Viewer
 from robometrics.schema import Previous
 from robometrics.store import Series
 
@@ -285,3 +285,23 @@ async def test_many_holes_at_once_hold_the_viewer_up_once(
             await client.receive_until(now - 1, name)
     assert time.monotonic() - start < len(names) * live.REPAIR_SECONDS / 2
     assert len(names) == sum(told["op"] == "gap" for told in client.told)
+
+
+async def test_hosts_that_are_watched_are_bounded_and_nobody_loses_his(
+    served: Served, now: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names that nobody ever had cost the broker a subscription each, too."""
+    monkeypatch.setattr(Hub, "hosts_max", 2)
+    async with viewing(served) as first, viewing(served) as second:
+        await first.subscribe(PLANNER)
+        greedy = [{"host": f"made-up-{number}"} for number in range(2)]
+        await second.socket.send(json.dumps({"op": "subscribe", "series": greedy}))
+        with anyio.fail_after(20):
+            await second.receive()
+        assert ("error", True) == (
+            second.told[-1]["op"],
+            "hosts are watched" in second.told[-1]["reason"],
+        )
+        await second.subscribe(greedy[0])
+        await served.publish(*chain(now, 1))
+        await first.receive_until(now)

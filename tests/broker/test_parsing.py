@@ -112,3 +112,15 @@ def test_only_whole_messages_that_can_be_answered_go_the_short_way() -> None:
 def test_what_is_no_protocol_is_told_as_ever() -> None:
     with pytest.raises(ProtocolError):
         heard([b"MSG a 7 r.1 2\r\nhi\r\nHELLO\r\n"], OURS)
+
+
+@pytest.mark.parametrize("size", [b"-17", b"-1", b"+2", b"2_0", b"x", b""])
+def test_a_size_that_is_no_number_is_left_to_the_long_way(size: bytes) -> None:
+    """A negative one led back to the beginning of the message, for ever."""
+    data = b"MSG a 7 r " + size + b"\r\nhi\r\n"
+    client = Client()
+    parsing = ShortParser(client, {OURS: lambda *_: client.heard.append("short")})
+
+    with pytest.raises(ProtocolError):
+        asyncio.run(parsing.parse(data))
+    assert [] == client.heard

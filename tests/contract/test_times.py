@@ -72,3 +72,24 @@ def test_a_duration_is_a_number_with_a_unit(text: str, duration_ns: int) -> None
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(BadRequestError, match="for"):
         parse_duration("for", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("4102444799.999999999", None),
+        ("4102444800", "after 2099"),
+        ("9999999999", "after 2099"),
+        ("2099-12-31T23:59:59Z", None),
+        ("2099-12-31T23:59:59-01:00", "after 2099"),
+        ("9999-12-31T23:59:59.999999", "after 2099"),
+        ("9999-12-31T23:59:59-12:00", "after 2099"),
+        ("0001-01-01T00:00:00+14:00", "before 1970"),
+    ],
+)
+def test_times_are_those_that_samples_may_have(text: str, problem: str | None) -> None:
+    if problem is None:
+        assert parse_time("to", text, NOW) < 4_102_444_800 * SECOND
+    else:
+        with pytest.raises(BadRequestError, match=f"to: .*{problem}"):
+            parse_time("to", text, NOW)

@@ -15,7 +15,7 @@ from robometrics.api.bodies import only_json
 from robometrics.api.health import Consumers, readiness
 from robometrics.api.parameters import TimeText
 from robometrics.api.pipeline import Gauges
-from robometrics.api.problems import RESPONSES
+from robometrics.api.problems import POST_RESPONSES, RESPONSES
 from robometrics.api.seed import recent
 from robometrics.api.seed.intake import Intake
 from robometrics.api.seed.posts import (
@@ -70,7 +70,9 @@ _From = Annotated[
 ]
 _To = Annotated[TimeText, QueryParameter(examples=[Example(value="now")])]
 
-_post = partial(post, status_code=200, responses=RESPONSES, before_request=only_json)
+_post = partial(
+    post, status_code=200, responses=POST_RESPONSES, before_request=only_json
+)
 
 
 class Health(msgspec.Struct):

@@ -1,62 +1,42 @@
-"""Regular expressions of rules, refused where they could hold the worker up.
+"""Regular expressions of rules, by RE2: each search takes time linear in its text.
 
-The search cannot be interrupted, and no other thread runs meanwhile. An expression with
-a repeat inside a repeat may take time exponential in its text; others are held to a few
-repeats, and their text to a few KiB.
+Any user of the machine may give a process a command line. Python's own engine could be
+held up by one for ever, and no other thread runs meanwhile: not the sampler's either.
 """
 
 from __future__ import annotations
 
-import re
-import sys
 from typing import Any
 
 from robometrics.errors import SettingsError
 
-if sys.version_info >= (3, 11):
-    from re import _parser as _syntax  # type: ignore[attr-defined]
-else:
-    import sre_parse as _syntax
-
 TEXT_MAX = 4_096
-REPEATS_MAX = 8
-_MANY = 32
+_PATTERN_BYTES_MAX = 1 << 20  # of the compiled program
 
 
-def compiled(pattern: str) -> re.Pattern[str]:
+def compiled(pattern: str) -> Any:
     """Return *pattern*, ready to be searched.
 
     Raises:
-        SettingsError: It is no regular expression, or could take for ever.
+        SettingsError: It is no regular expression of RE2, or the library is missing.
     """
     try:
-        parsed = _syntax.parse(pattern)
-        expression = re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as exc:
-        raise SettingsError(f"command = {pattern!r}: {exc}") from exc
-    repeats = _repeats(parsed, pattern, inside=False)
-    if repeats > REPEATS_MAX:
+        import re2  # noqa: PLC0415 - few workers have such a rule
+    except ImportError as exc:
         raise SettingsError(
-            f"command = {pattern!r}: {repeats} repeats (*, +, …) may take for ever on "
-            f"a long command line; at most {REPEATS_MAX} are allowed"
-        )
-    return expression
-
-
-def _repeats(parsed: Any, pattern: str, *, inside: bool) -> int:
-    """Return how many repeats without a small bound there are."""
-    count = 0
-    for operation, argument in parsed:
-        is_many = str(operation).endswith("_REPEAT") and argument[1] > _MANY
-        if is_many and inside:
-            raise SettingsError(
-                f"command = {pattern!r}: a repeat inside a repeat may take for ever on "
-                "a long command line; write it without"
-            )
-        count += is_many
-        for each in argument if isinstance(argument, tuple | list) else [argument]:
-            # Branches are lists of parsed parts, groups have theirs last.
-            for part in each if isinstance(each, list) else [each]:
-                if isinstance(part, _syntax.SubPattern):
-                    count += _repeats(part, pattern, inside=inside or is_many)
-    return count
+            f"command = {pattern!r}: expressions need the package google-re2: "
+            "pip install 'robometrics[worker]'"
+        ) from exc
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _PATTERN_BYTES_MAX
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as exc:
+        problem = exc.args[0]
+        if isinstance(problem, bytes):
+            problem = problem.decode(errors="replace")
+        raise SettingsError(
+            f"command = {pattern!r}: {problem} (RE2 has no look-around and no back "
+            "references)"
+        ) from exc

@@ -6,7 +6,7 @@ import fnmatch
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -163,18 +163,21 @@ def first_match(matchers: Sequence[Matcher], facts: Facts) -> Match | None:
     return None
 
 
-def _value(field: str, facts: Facts, found: re.Match[str] | None) -> str | None:
+def _value(field: str, facts: Facts, found: Any) -> str | None:
+    value: str | None
     if field.isdecimal():
-        return found[int(field)] if found else None
+        value = found[int(field)] if found else None
+        return value
     if found and field in found.re.groupindex:
-        return found[field]
+        value = found[field]
+        return value
     if field == "exe":
         return _base_name(facts.exe or "")
     if field == "unit":
         return (facts.unit or "").removesuffix(".service")
     if field == "ros_node":
         return (facts.ros_node or "")[1:].replace("/", ".")
-    value: str | None = getattr(facts, field)
+    value = getattr(facts, field)
     return value
 
 

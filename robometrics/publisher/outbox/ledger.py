@@ -8,30 +8,41 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
 from robometrics.schema import (
+    SAMPLES_PER_BATCH_MAX,
     TALLY_EVENTS_MAX,
     TALLY_ROWS_MAX,
     TALLY_SLOTS_MAX,
+    UNREADABLE,
+    EventId,
+    RunId,
     Tally,
     TallyRow,
 )
 
 Kind = Literal["process", "host", "gpu"]
-Taken = tuple[Kind, str, str, int]
+Taken = tuple[
+    Kind,
+    Annotated[str, msgspec.Meta(max_length=100)],
+    RunId,
+    Annotated[int, msgspec.Meta(ge=1, le=SAMPLES_PER_BATCH_MAX)],
+]
 """Kind, name, run, and number of samples, of one batch."""
 
 
 class Entry(msgspec.Struct, array_like=True):
     """What was taken in one slot."""
 
-    slot: int
-    generation: int
+    slot: Annotated[int, msgspec.Meta(gt=-(2**40), lt=2**40)]
+    """Whenever that may be: the clock need not be set yet."""
+
+    generation: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
     taken: list[Taken] = []
-    events: list[str] = []
+    events: list[EventId] = []
     """Ids of the events written with it."""
 
 
@@ -67,7 +78,7 @@ def close(db: sqlite3.Connection, *, host: str, outbox: str, sequence: int) -> C
     for clock, body in db.execute("SELECT clock, body FROM ledger ORDER BY seq"):
         try:
             entries.append((clock, msgspec.msgpack.decode(body, type=Entry)))
-        except (msgspec.MsgspecError, TypeError):
+        except (*UNREADABLE, TypeError):
             unreadable += 1
     made = fold(entries, host=host, outbox=outbox, sequence=sequence)
     db.execute("DELETE FROM ledger")
@@ -137,7 +148,9 @@ def tallies(
     events: list[str] = []
     for entry in entries:
         events += entry.events
-        bit = 1 << max(entry.slot - from_slot, 0)  # only events come earlier
+        if not entry.taken:
+            continue  # its slot is when events were written, and may be anywhere
+        bit = 1 << entry.slot - from_slot
         for kind, name, run, count in entry.taken:
             key = (kind, name, run)
             slots[key] = slots.get(key, 0) | bit

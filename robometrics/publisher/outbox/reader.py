@@ -13,6 +13,7 @@ import msgspec
 from robometrics.errors import OutboxError
 from robometrics.publisher.outbox.opening import is_damage, open_reader
 from robometrics.publisher.watchlist import Registration
+from robometrics.schema import UNREADABLE
 
 _ROWS = 256  # short reads: a worker's checkpoint waits for them
 _COLUMNS = "SELECT seq, is_note, is_dated, shift_seconds, data FROM dated"
@@ -70,7 +71,7 @@ class Reader:
         found = []
         with self._watched():
             for (body,) in self._db.execute(_REGISTERED):
-                with contextlib.suppress(msgspec.MsgspecError):
+                with contextlib.suppress(*UNREADABLE, TypeError):
                     found.append(msgspec.json.decode(body, type=Registration))
         return found
 

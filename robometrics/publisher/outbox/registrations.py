@@ -8,6 +8,7 @@ import msgspec
 
 from robometrics.publisher.outbox.file import File
 from robometrics.publisher.watchlist import Registration
+from robometrics.schema import UNREADABLE
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ class Registrations:
         for (body,) in file.db.execute("SELECT body FROM registrations ORDER BY rowid"):
             try:
                 found = msgspec.json.decode(body, type=Registration)
-            except msgspec.MsgspecError as exc:
+            except (*UNREADABLE, TypeError) as exc:
                 log.warning("a registration in %s is unreadable: %s", file.path, exc)
             else:
                 self._kept[found.name, found.run] = found

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-import msgspec
-
+from robometrics.errors import DiscardMessageError
 from robometrics.publisher.outbox.restamp import restamp
 from robometrics.publisher.outbox.rows import Row
 
@@ -30,6 +29,6 @@ def read_rows(
         try:
             body = restamp(data, shift) if shift else data
             rows.append(Row(seq, subject.decode(), body))
-        except (UnicodeDecodeError, msgspec.MsgspecError, TypeError, AttributeError):
+        except (DiscardMessageError, UnicodeDecodeError, TypeError, AttributeError):
             damaged.append((seq, slot + (shift or 0)))
     return rows, damaged

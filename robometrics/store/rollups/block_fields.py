@@ -7,7 +7,8 @@ first and last value in each was, is kept once for all of them (``t``).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,14 @@ _TIMES_MAX = 255
 _TIMES = 3
 Times = tuple[Ints, Ints, Ints]
 """Windows, by number in the block; time of first and last value in them, in ns."""
+
+
+@contextmanager
+def _told_as_discard() -> Iterator[None]:
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, StopIteration) as exc:
+        raise DiscardMessageError(f"not windows of a block: {exc!r}") from exc
 
 
 def pack_metrics(
@@ -60,6 +69,7 @@ def pack_metrics(
     return {"t": [tables[n] for n in sorted(tables)], "m": packed, "q": sketches}
 
 
+@_told_as_discard()
 def unpack_times(fields: Mapping[str, Any]) -> list[Times]:
     """Return the times that metrics share.
 
@@ -73,6 +83,7 @@ def unpack_times(fields: Mapping[str, Any]) -> list[Times]:
     return found
 
 
+@_told_as_discard()
 def unpack_metric(
     data: bytes, shared: Sequence[Times], start: int, seconds: int
 ) -> MetricWindows:
@@ -118,6 +129,7 @@ def pack_sketch(sketch: Sketches, start: int, seconds: int) -> bytes:
     return pack_rows([(sketch.start - start) // seconds, sketch.code, sketch.count])
 
 
+@_told_as_discard()
 def unpack_sketch(data: bytes, start: int, seconds: int) -> Sketches:
     """Return what ``pack_sketch`` made *data* of.
 

@@ -20,6 +20,9 @@ from robometrics.errors import DiscardMessageError
 from robometrics.store.rollups.sketches import Ints
 
 _VERSION = 1
+LENGTH_MAX = 1_000_000
+"""Numbers in a row; a few bytes can say that they are many, and all would be made."""
+
 _HEADER = struct.Struct("<BHBI")
 
 
@@ -44,7 +47,8 @@ def unpack_rows(data: bytes) -> tuple[list[Ints], int]:
         version, flags, count, length = _HEADER.unpack_from(data)
         frame = data[_HEADER.size :]
         size = zstandard.frame_content_size(frame)
-        if version != _VERSION or size != count * length * 8:
+        is_sized = size == count * length * 8 and count > 0 and length <= LENGTH_MAX
+        if version != _VERSION or not is_sized:
             what = f"version {version}, {count} x {length} in {size} bytes"
             raise DiscardMessageError(f"not packed rows: {what}")
         planes = np.frombuffer(zstandard.decompress(frame), np.uint8)

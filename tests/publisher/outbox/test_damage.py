@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from robometrics.errors import OutboxError
+from robometrics.errors import DiscardMessageError, OutboxError
 from robometrics.publisher.outbox import Entry, Note, Outbox, opening
 from robometrics.publisher.outbox.reader import Reader
+from robometrics.publisher.outbox.restamp import restamp
 from robometrics.publisher.watchlist import Registration
 from robometrics.schema import Event, decode_note
 
@@ -193,6 +194,59 @@ def test_a_flipped_bit_costs_its_message_only(tmp_path: Path) -> None:
     causes = [note.cause for note in told if isinstance(note, Event)]
     assert ["outbox_damaged"] * 2 == causes
     box.close()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\x94\xce\x6a\xb1\x3b\x80\x00\x91\x94\xa4h\xffst\xa0\xa3r-1\x01\x90",
+        b"\x91" * 5_000,
+        b"\x94\xcf\x7f\xff\xff\xff\xff\xff\xff\xff\x00\x90\x91\xa2e1",  # of no time
+    ],
+)
+def test_a_bad_entry_of_the_ledger_costs_itself_only(
+    tmp_path: Path, body: bytes
+) -> None:
+    """It used to end the worker, at each start anew."""
+    box = opened(tmp_path)
+    for slot in (FIRST, FIRST + 1):
+        entry = Entry(slot, 0, [("host", "", "r-1", 1)])
+        box.put(slot, 0, [("s", b"x")], entries=[entry])
+    box._file.db.execute("UPDATE ledger SET body = ? WHERE seq = 1", (body,))
+    tally = decode_note(box.close_ledger("robot")[0].data)
+    assert (FIRST + 1, 1) == (tally.from_slot, tally.rows[0].samples)  # type: ignore[union-attr]
+    box.close()
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"name":"\xff"}', b'{"x":' + b"[" * 9_000, b"", 7, None]
+)
+def test_a_bad_registration_costs_itself_only(tmp_path: Path, body: object) -> None:
+    box = opened(tmp_path)
+    box.registrations.keep(ONE)
+    values = ("z", "r", body)
+    with box._file.db as db:
+        db.execute("INSERT INTO registrations VALUES (?, ?, ?)", values)
+    box.close()
+    box = opened(tmp_path)
+    assert [ONE] == box.registrations.all()
+    box.close()
+    with Reader.open(tmp_path / "outbox.db") as reader:
+        assert [ONE] == reader.registrations()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x81\xa4slot\xcf" + b"\xff" * 8,
+        b"\x81\xa4slot\x90",
+        b"\xa1\xff",
+        b"\x91" * 9_000,
+    ],
+)
+def test_what_cannot_be_stamped_again_is_no_message(data: bytes) -> None:
+    with pytest.raises(DiscardMessageError, match="no message"):
+        restamp(data, 1_000_000)
 
 
 def test_a_torn_end_of_the_log_costs_the_last_writes_only(tmp_path: Path) -> None:

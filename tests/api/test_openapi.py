@@ -1,0 +1,34 @@
+"""The API keeps to its own description, whatever it is asked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import anyio
+import pytest
+from builders import SLOT, event, gpu_batch, host_batch, process_batch
+from fuzzing.openapi import command
+
+from .conftest import Served
+
+
+@pytest.mark.timeout(300)
+async def test_nothing_that_is_asked_breaks_it_or_its_description(
+    served: Served, tmp_path: Path
+) -> None:
+    """No 5xx, no answer that is not described, nothing taken that is forbidden."""
+    await served.keep(process_batch(), host_batch(), gpu_batch())
+    at_ns = SLOT * 1_000_000_000
+    registered = event(event="registered", process="planner", at_ns=at_ns)
+    await served.store.fleet.record([registered])
+
+    done = await anyio.run_process(
+        command(served.url, "--max-time=20", "--seed=1", "--generation-database=none"),
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": ""},
+    )
+
+    assert 0 == done.returncode, done.stdout.decode()[-8_000:]
+    assert (await served.http.get("/api/v1/health/live")).is_success
