@@ -31,8 +31,8 @@ from robometrics.cli import (
 )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command in *argv*; return its exit code."""
+def make_parser() -> argparse.ArgumentParser:
+    """Return what reads the command line of ``robometrics``."""
     parser = argparse.ArgumentParser(
         "robometrics",
         description="CPU, memory and GPU of processes and hosts, live, without loss.",
@@ -61,9 +61,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     sync.add_parser(commands)
     report.add_parser(commands)
     usage.add_parser(commands)
-    options, unknown = parser.parse_known_args(argv)
+    parser.set_defaults(refuse=lambda verb, word: _refuse(commands.choices[verb], word))
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command in *argv*; return its exit code."""
+    options, unknown = make_parser().parse_known_args(argv)
     if unknown:
-        _refuse(commands.choices[options.verb], unknown[0])
+        options.refuse(options.verb, unknown[0])
     try:
         code = int(options.run(options))
         sys.stdout.flush()
