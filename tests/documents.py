@@ -37,7 +37,7 @@ _NOT_RUN = re.compile(r"<!-- not run: (\S.+) -->")
 _STOPPED = re.compile(r"<!-- stopped once (\S+) is measured -->")
 _OURS = re.compile(r"robometrics(-worker|-server|-sync)?(?= |$)")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*")
-_REDIRECTION = re.compile(r"[0-9]?[<>]+&?")
+_REDIRECTION = re.compile(r"[<>]+&?")
 _SHELL = {"for", "do", "done", "export", "cd", "kill", ".", "echo"}
 _OTHERS = {
     *("curl", "docker", "helm", "install", "journalctl", "kubectl", "mongodump"),
@@ -156,6 +156,7 @@ def unknown_flags(words: list[str]) -> list[str]:
 
 
 def _words(line: str) -> list[str]:
+    line = re.sub(r"(?<=\s)[0-9](?=[<>])", "", line)  # as in 2>&1
     lexer = shlex.shlex(line, posix=True, punctuation_chars=";&|<>")
     lexer.whitespace_split = True
     return list(lexer)

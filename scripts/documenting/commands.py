@@ -26,7 +26,7 @@ def all_commands() -> dict[str, argparse.ArgumentParser]:
 
 def about(name: str) -> str:
     """Return the one line that ``--help`` above the command *name* says of it."""
-    *path, last = name.split(" ")
+    *path, last = name.split()
     parser = main.make_parser()
     for word in path[1:]:
         parser = _below(parser).choices[word]
