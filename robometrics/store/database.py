@@ -17,6 +17,7 @@ from robometrics.store import (
     events,
     evidence,
     fleet,
+    formats,
     gaps,
     inventory,
     leases,
@@ -72,9 +73,10 @@ class Store:
 
         Raises:
             RetryLaterError: The database is away.
-            SettingsError: Its URL is wrong.
+            SettingsError: Its URL is wrong, or a newer release has written there.
         """
         with translated():
+            await formats.claim(self._database)
             for name in _CLUSTERED:
                 await self._create_clustered(name)
             indexes = (

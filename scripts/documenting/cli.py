@@ -44,7 +44,7 @@ def _section(name: str, parser: argparse.ArgumentParser) -> str:
         if action.dest not in _IMPLIED and inherited.isdisjoint(action.option_strings)
     ]
     said = (commands.about(name), parser.description, parser.epilog)
-    parts = [f"## {name}\n", *(_sentence(text) for text in said if text)]
+    parts = [f"## {name}\n", *dict.fromkeys(map(_sentence, filter(None, said)))]
     if rows:
         parts.append(table(("", "what"), rows))
     if groups:

@@ -16,8 +16,9 @@ same. How to ask for more of a process: [measuring](../measuring.md); GPUs, and 
 _OWN = """\
 `/metrics` of each server with role `api` says how RoboMetrics itself is, as a
 Prometheus wants it; [operations](../operations.md) tells what to watch, and why. Beside
-these it has `process_…`, the usual ones of a program. What an export or the housekeeper
-counts is there where it runs; what the broker or the database knows, while that answers.
+these it has `process_…`, the usual ones of a program. What an export or the
+housekeeper counts is there where it runs; what broker and database know, while these
+answer.
 """
 
 
