@@ -126,7 +126,7 @@ async def test_what_only_a_later_server_can_read_is_kept_for_it(
     assert {("persist", strange), ("rollup", strange), ("persist", event)} == {
         (letter.consumer, letter.data) for letter in letters
     }
-    assert all("swarm" in l.reason or "teleported" in l.reason for l in letters)
+    assert all("swarm" in x.reason or "teleported" in x.reason for x in letters)
     assert [batch] == await read(store, "process", "planner")
 
 
