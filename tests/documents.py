@@ -36,9 +36,10 @@ _FENCE = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NOT_RUN = re.compile(r"<!-- not run: (\S.+) -->")
 _STOPPED = re.compile(r"<!-- stopped once (\S+) is measured -->")
 _OURS = re.compile(r"robometrics(-worker|-server|-sync)?(?= |$)")
+_HERE = re.compile(r"<<(\w+)$.*?^\1$", re.MULTILINE | re.DOTALL)
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*")
 _REDIRECTION = re.compile(r"[<>]+&?")
-_SHELL = {"for", "do", "done", "export", "cd", "kill", ".", "echo"}
+_SHELL = {"for", "do", "done", "export", "cat", "cd", "kill", ".", "echo"}
 _OTHERS = {
     *("curl", "docker", "helm", "install", "journalctl", "kubectl", "mongodump"),
     *("mongorestore", "nats", "prometheus", "promtool", "python3", "rm", "systemctl"),
@@ -91,8 +92,9 @@ def blocks_of(path: Path) -> Iterator[Block]:
 
 def commands_of(text: str) -> Iterator[list[str]]:
     """Yield the words of each command of a shell script, without redirections."""
+    text = _HERE.sub("", text).replace("\\\n", " ")
     line = ""
-    for part in text.replace("\\\n", " ").splitlines():
+    for part in text.splitlines():
         line += part
         try:
             words = _words(line)
