@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import Any
 
@@ -89,6 +90,10 @@ async def _prepare(
     problem = ""
     while not stop.is_set():
         try:
+            # What a newer release made of the stream is not for an older one to undo;
+            # without a database nobody can tell, and the stream is wanted all the same.
+            with contextlib.suppress(RetryLaterError):
+                await store.claim()
             await provision(
                 link,
                 max_bytes=settings.stream_max_bytes,

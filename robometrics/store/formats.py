@@ -37,5 +37,5 @@ async def claim(database: Database) -> None:
         raise SettingsError(
             f"database {database.name} was written by a newer release (format "
             f"{found['version']}, this one knows {FORMAT}): start a server of that "
-            "release, or choose another with --mongo-database; nothing was changed"
+            "release, or choose another with --mongo-database"
         )

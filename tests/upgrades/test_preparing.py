@@ -6,10 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import anyio
 import pytest
-from servers import MongoServer
+from nats.js.errors import NotFoundError
+from servers import MongoServer, NatsServer
 
+from robometrics.broker import open_link
+from robometrics.broker.provisioning import STREAM
+from robometrics.cli.server import server
 from robometrics.errors import RetryLaterError, SettingsError
+from robometrics.settings import ServerSettings
 from robometrics.store import Store, open_store
 from robometrics.store.formats import COLLECTION, FORMAT
 
@@ -111,6 +117,25 @@ async def test_a_database_of_a_newer_release_is_refused_and_left_alone(
         await bare.prepare()
 
     assert {COLLECTION: [mark]} == await documents_of(bare)
+
+
+async def test_an_older_server_refuses_it_before_it_touches_the_stream(
+    site: ServerSettings, nats_server: NatsServer
+) -> None:
+    async with open_store(site.mongo_url, site.mongo_database) as newer:
+        mark = {"_id": "format", "version": FORMAT + 1}
+        await newer._database[COLLECTION].insert_one(mark)
+
+    with (
+        anyio.fail_after(20),
+        pytest.RaisesGroup(SettingsError, flatten_subgroups=True),
+    ):
+        await server(site, anyio.Event())
+
+    async with open_link(nats_server.url, "test") as link:
+        await link.wait_up()
+        with pytest.raises(NotFoundError):
+            await link.require_client().jetstream().stream_info(STREAM)
 
 
 async def test_the_mark_of_an_older_release_grows(bare: Store) -> None:
