@@ -6,7 +6,7 @@ import argparse
 import difflib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from robometrics import __version__
@@ -31,8 +31,10 @@ from robometrics.cli import (
 )
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Return what reads the command line of ``robometrics``."""
+def make_parser() -> tuple[
+    argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]
+]:
+    """Return what reads the command line, and by its name each command's part."""
     parser = argparse.ArgumentParser(
         "robometrics",
         description="CPU, memory and GPU of processes and hosts, live, without loss.",
@@ -61,15 +63,15 @@ def make_parser() -> argparse.ArgumentParser:
     sync.add_parser(commands)
     report.add_parser(commands)
     usage.add_parser(commands)
-    parser.set_defaults(refuse=lambda verb, word: _refuse(commands.choices[verb], word))
-    return parser
+    return parser, commands.choices
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command in *argv*; return its exit code."""
-    options, unknown = make_parser().parse_known_args(argv)
+    parser, commands = make_parser()
+    options, unknown = parser.parse_known_args(argv)
     if unknown:
-        options.refuse(options.verb, unknown[0])
+        _refuse(commands[options.verb], unknown[0])
     try:
         code = int(options.run(options))
         sys.stdout.flush()

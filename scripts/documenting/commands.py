@@ -17,7 +17,7 @@ def all_commands() -> dict[str, argparse.ArgumentParser]:
     A command that only has commands below it is not among them.
     """
     return {
-        **dict(_leaves("robometrics", main.make_parser())),
+        **dict(_leaves("robometrics", main.make_parser()[0])),
         "robometrics-worker": services.worker_parser(),
         "robometrics-server": services.server_parser(),
         "robometrics-sync": sync.make_parser(),
@@ -27,7 +27,7 @@ def all_commands() -> dict[str, argparse.ArgumentParser]:
 def about(name: str) -> str:
     """Return the one line that ``--help`` above the command *name* says of it."""
     *path, last = name.split()
-    parser = main.make_parser()
+    parser, _ = main.make_parser()
     for word in path[1:]:
         parser = _below(parser).choices[word]
     for each in _below(parser)._choices_actions:  # noqa: SLF001  argparse has no other
