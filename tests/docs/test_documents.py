@@ -19,7 +19,8 @@ from documents import (
 )
 
 from robometrics import runtime, sources
-from robometrics.settings import ALL_SETTINGS
+from robometrics.errors import SettingsError
+from robometrics.settings import ALL_SETTINGS, load
 
 BLOCKS = blocks()
 VARIABLES = {
@@ -44,6 +45,11 @@ def told_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+def fenced(path: Path, language: str) -> list[str]:
+    fence = re.compile(rf"^```{language}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    return fence.findall(path.read_text())
+
+
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.where)
 def test_every_command_is_one_that_its_program_takes(block: Block) -> None:
     problems = [problem_of(words) for words in commands_of(block.text)]
@@ -64,6 +70,29 @@ def test_every_variable_is_one_that_is_read(path: Path) -> None:
     found = set(re.findall(r"ROBOMETRICS_[A-Z0-9_]+[A-Z0-9]", path.read_text()))
 
     assert set() == found - VARIABLES - OTHERS
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=told_of)
+def test_every_configuration_is_one_that_is_taken(path: Path, tmp_path: Path) -> None:
+    for text in fenced(path, "toml"):
+        config = tmp_path / "config.toml"
+        config.write_text(text)
+        for cls in ALL_SETTINGS:
+            load(cls, {"config": str(config)}, {}, join_running=False)
+
+
+def test_a_misspelt_key_of_a_configuration_is_found(tmp_path: Path) -> None:
+    document = tmp_path / "a.md"
+    document.write_text('```toml\n[[discover]]\nros_nod = "*"\nname = "x"\n```\n')
+
+    with pytest.raises(SettingsError, match="ros_nod"):
+        test_every_configuration_is_one_that_is_taken(document, tmp_path)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=told_of)
+def test_every_program_is_python(path: Path) -> None:
+    for text in fenced(path, "python"):
+        compile(text, told_of(path), "exec")
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=told_of)
