@@ -17,6 +17,7 @@ from robometrics.store import Store, open_store
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
+CLAIM_SECONDS = 3.0
 
 
 async def server(settings: ServerSettings, stop: anyio.Event) -> None:
@@ -90,9 +91,12 @@ async def _prepare(
     problem = ""
     while not stop.is_set():
         try:
-            # What a newer release made of the stream is not for an older one to undo;
-            # without a database nobody can tell, and the stream is wanted all the same.
-            with contextlib.suppress(RetryLaterError):
+            # What a newer release made of the stream is not for an older one to undo.
+            # Without a database nobody can tell, and the stream is wanted all the same.
+            with (
+                contextlib.suppress(RetryLaterError),
+                anyio.move_on_after(CLAIM_SECONDS),
+            ):
                 await store.claim()
             await provision(
                 link,

@@ -28,7 +28,8 @@ def test_a_copied_folder_goes_on_where_it_was_copied(tmp_path: Path) -> None:
     restored = Product(second)
     try:
         restored.wait_ready()
-        assert saved == wait_until_stored(restored, "saved", "exited")
+        row = wait_until_stored(restored, "saved", "exited")
+        assert (saved["run"], 0) == (row["run"], row["exit_code"])
         audit = restored.command("audit", "--since=-10m")
         said = audit.communicate(timeout=50)[0].decode()
         assert 0 == audit.returncode, said

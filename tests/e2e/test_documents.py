@@ -48,6 +48,7 @@ class Reader:
         path = [str(programs), str(Path(sys.executable).parent), os.environ["PATH"]]
         self._environ = product.environ | {
             "HOME": str(folder),
+            "ROBOMETRICS_DATA_DIR": str(folder / "data"),
             "PATH": os.pathsep.join(path),
         }
 
