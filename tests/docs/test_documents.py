@@ -37,6 +37,7 @@ OTHERS = {
     *("ROBOMETRICS_TRY", "ROBOMETRICS_CATCH"),  # macros of the C++ client
     "ROBOMETRICS_URL",  # read by Grafana, in our data source
 }
+LANGUAGES = {"", "cmake", "cpp", "ini", "js", "python", "sh", "toml", "yaml"}
 PICTURES = "docs/pictures/"
 """Made by ``make screenshots``, and not kept with the code."""
 
@@ -56,6 +57,14 @@ def test_every_command_is_one_that_its_program_takes(block: Block) -> None:
 
     assert problems, "a block of commands without a command"
     assert [""] * len(problems) == problems
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=told_of)
+def test_what_is_fenced_says_what_it_is(path: Path) -> None:
+    """Commands that were ``bash`` or ``console`` here would not be tried."""
+    opened = re.findall(r"^```(.*)\n(?:.*\n)*?```$", path.read_text(), re.MULTILINE)
+
+    assert set() == set(opened) - LANGUAGES
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=told_of)
