@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from litestar import Litestar
+from litestar.routes import WebSocketRoute
 
 from documenting.text import code, first_sentence, page, table
 from robometrics.api.app import make_app
@@ -19,7 +20,7 @@ any server. What goes wrong is answered as `application/problem+json`, with word
 say what to do. How to ask for samples: [queries](../queries.md); in PromQL:
 [Prometheus](../prometheus.md); older workers and viewers: [seed](../seed.md).
 """
-_HIDDEN = ("/static", "/api/v1/openapi")
+_HIDDEN = ("/static", "/api/v1/openapi", "/prometheus/api")
 
 
 def api_page() -> str:
@@ -27,7 +28,7 @@ def api_page() -> str:
     paths = app.openapi_schema.to_schema()["paths"]
     parts = [_INTRODUCTION]
     tags: dict[str, list[str]] = {}
-    for path, verbs in paths.items():
+    for path, verbs in sorted(paths.items()):
         for verb, operation in verbs.items():
             tag = operation.get("tags", ["other"])[0]
             text = _operation(path, verb.upper(), operation, _docstrings(app))
@@ -71,15 +72,19 @@ def _docstrings(app: Litestar) -> dict[str, str]:
 
 
 def _others(app: Litestar, described: set[str]) -> Iterator[tuple[str, str]]:
-    for route in app.routes:
+    for route in sorted(app.routes, key=lambda each: str(each.path_format)):
         if route.path_format in described or route.path.startswith(_HIDDEN):
             continue
-        handlers = getattr(route, "route_handlers", None)
-        if handlers is None:
+        if isinstance(route, WebSocketRoute):
             said = first_sentence(route.route_handler.fn.__doc__)
             yield code(f"websocket {route.path_format}"), said
             continue
-        verbs = {verb for handler in handlers for verb in handler.http_methods}
-        shown = ", ".join(sorted(verbs - {"OPTIONS", "HEAD"}))
-        said = next(filter(None, (first_sentence(h.fn.__doc__) for h in handlers)), "")
-        yield code(f"{shown} {route.path_format}"), said
+        handlers = {
+            verb: handler
+            for handler in route.route_handlers
+            for verb in sorted(handler.http_methods - {"OPTIONS", "HEAD"})
+        }
+        [first, *_] = sorted(handlers)
+        said = first_sentence(handlers[first].fn.__doc__)
+        if said:
+            yield code(f"{', '.join(sorted(handlers))} {route.path_format}"), said

@@ -36,8 +36,13 @@ def write_golden(version: str, documents: Documents) -> None:
     folder = FOLDER / version
     folder.mkdir(parents=True)
     for name, found in documents.items():
-        lines = [json_util.dumps(each, json_options=_EXACT) for each in found]
-        (folder / f"{name}.jsonl").write_text("".join(f"{line}\n" for line in lines))
+        text = "".join(f"{line}\n" for line in exactly(found))
+        (folder / f"{name}.jsonl").write_text(text)
+
+
+def exactly(documents: list[dict[str, Any]]) -> list[str]:
+    """Return *documents* as text: with types, and NaN is NaN."""
+    return [json_util.dumps(each, json_options=_EXACT) for each in documents]
 
 
 async def documents_of(store: Store) -> Documents:
