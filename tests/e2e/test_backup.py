@@ -9,7 +9,7 @@ import pytest
 
 from .conftest import Product, busy, wait_until_stored
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]  # it starts two
 
 
 def test_a_copied_folder_goes_on_where_it_was_copied(tmp_path: Path) -> None:

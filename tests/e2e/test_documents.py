@@ -74,9 +74,7 @@ class Reader:
 
 
 @pytest.fixture(scope="module")
-def reader(
-    product: Product, tmp_path_factory: pytest.TempPathFactory
-) -> Reader:
+def reader(product: Product, tmp_path_factory: pytest.TempPathFactory) -> Reader:
     runs = [product.command("run", "--name", p, "--", *busy(0.5)) for p in PROCESSES]
     for run, process in zip(runs, PROCESSES, strict=True):
         output, _ = run.communicate(timeout=SECONDS)

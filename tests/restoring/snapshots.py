@@ -29,7 +29,8 @@ async def save_stream(url: str) -> Snapshot:
     chunks = []
     while (part := await parts.next_msg(timeout=SECONDS)).data:
         chunks.append(part.data)
-        await part.respond(b"")
+        if part.reply:  # now and then it waits for us
+            await part.respond(b"")
     await client.close()
     return Snapshot(said["config"], said["state"], chunks)
 

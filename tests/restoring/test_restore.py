@@ -118,10 +118,10 @@ async def test_of_a_database_without_its_stream_what_waited_there_is_named(
     await site.lose_stream()
     await site.load(dump)
     await site.provision()
+    assert "clean" == (await site.audit(1)).state
     await site.measure(2)
     await site.consume()
 
-    assert "clean" == (await site.audit(1)).state
     found = await site.audit(3)
     [missing] = found.missing_tallies
     assert ("unexplained", 2, 2) == (found.state, missing.first, missing.last)
