@@ -15,7 +15,7 @@ from waiting import poll_until
 
 from .conftest import Product, busy, wait_until_stored
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
 SECONDS = 50
 PROCESSES = ("demo", "planner")

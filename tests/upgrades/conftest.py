@@ -10,13 +10,13 @@ from servers import MongoServer
 from robometrics.store import Store, open_store
 
 from .fed import feed
-from .golden_documents import put, read_golden
+from .golden_documents import VERSIONS, put, read_golden
 
 
-@pytest.fixture
-async def old(store: Store) -> Store:
-    """The database of release 1, after two hours of a small site."""
-    await put(store, read_golden("v1"))
+@pytest.fixture(params=VERSIONS)
+async def old(store: Store, request: pytest.FixtureRequest) -> Store:
+    """The database of a release, after two hours of a small site."""
+    await put(store, read_golden(request.param))
     return store
 
 

@@ -16,6 +16,9 @@ from bson import json_util
 from robometrics.store import Store, open_store
 
 FOLDER = Path(__file__).parent / "data"
+VERSIONS = ("v1",)
+"""Of which there are documents, the newest last."""
+
 _EXACT = json_util.CANONICAL_JSON_OPTIONS
 
 Documents = dict[str, list[dict[str, Any]]]

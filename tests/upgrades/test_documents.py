@@ -14,7 +14,7 @@ from robometrics.store import RESOLUTIONS, Series, Store
 from robometrics.store.report import Report
 
 from .fed import HOUR, NOW, SCRAPPED, SERIES, events, fed, keep_house, of_hour
-from .golden_documents import documents_of, read_golden
+from .golden_documents import VERSIONS, documents_of, read_golden
 
 PLANNER = SERIES[1]
 ALL_TIME = (HOUR - 86_400, NOW + 86_400)
@@ -45,7 +45,7 @@ async def audit(store: Store) -> Report:
     return await Audited(store).audit(HOUR, NOW)
 
 
-async def test_what_release_1_stored_is_read_as_it_was_sent(old: Store) -> None:
+async def test_what_a_release_stored_is_read_as_it_was_sent(old: Store) -> None:
     await assert_whole(old, fed())
 
 
@@ -105,7 +105,7 @@ async def test_what_comes_again_counts_once_and_what_comes_late_is_added(
     assert 0 == await old._database["batches"].count_documents({})
 
 
-async def test_what_release_1_deleted_is_not_taken_for_lost(old: Store) -> None:
+async def test_what_a_release_deleted_is_not_taken_for_lost(old: Store) -> None:
     scrapped = Series(SCRAPPED, "host", "")
     slot = HOUR - 10 * 86_400
 
@@ -117,7 +117,7 @@ async def test_what_release_1_deleted_is_not_taken_for_lost(old: Store) -> None:
 async def test_every_collection_and_field_of_today_is_in_the_golden_documents(
     today: Store,
 ) -> None:
-    """If not, there is a new format: keep the old one and record one more."""
+    """If not, record them as a new version; those of the older ones stay."""
 
     def shapes(documents: dict[str, list[dict[str, Any]]]) -> dict[str, set[str]]:
         return {
@@ -125,7 +125,7 @@ async def test_every_collection_and_field_of_today_is_in_the_golden_documents(
             for name, found in documents.items()
         }
 
-    assert shapes(read_golden("v1")) == shapes(await documents_of(today))
+    assert shapes(read_golden(VERSIONS[-1])) == shapes(await documents_of(today))
 
 
 @pytest.mark.parametrize(
