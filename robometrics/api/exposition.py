@@ -54,14 +54,14 @@ async def exposition(
     """Answer a scrape, whatever is away."""
     registry = CollectorRegistry(auto_describe=False)
     ProcessCollector(registry=registry)
-    registry.register(_Snapshot(link, await gauges.read(), hub, consumers))
+    registry.register(Snapshot(link, await gauges.read(), hub, consumers))
     # The given type, and not one with a charset of Litestar's after it.
     return Response(
         generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST}
     )
 
 
-class _Snapshot(Collector):
+class Snapshot(Collector):
     """All that one scrape gets."""
 
     def __init__(

@@ -6,7 +6,7 @@ import argparse
 import difflib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from robometrics import __version__
@@ -32,8 +32,10 @@ from robometrics.cli import (
 )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command in *argv*; return its exit code."""
+def make_parser() -> tuple[
+    argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]
+]:
+    """Return what reads the command line, and by its name each command's part."""
     parser = argparse.ArgumentParser(
         "robometrics",
         description="CPU, memory and GPU of processes and hosts, live, without loss.",
@@ -63,9 +65,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     report.add_parser(commands)
     usage.add_parser(commands)
     token.add_parser(commands)
+    return parser, commands.choices
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command in *argv*; return its exit code."""
+    parser, commands = make_parser()
     options, unknown = parser.parse_known_args(argv)
     if unknown:
-        _refuse(commands.choices[options.verb], unknown[0])
+        _refuse(commands[options.verb], unknown[0])
     try:
         code = int(options.run(options))
         sys.stdout.flush()

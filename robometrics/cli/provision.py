@@ -48,7 +48,11 @@ async def _provision(settings: ServerSettings) -> None:
     )
     from robometrics.store import open_store  # noqa: PLC0415
 
-    async with open_link(settings.broker, "provision") as link:
+    async with (
+        open_store(settings.mongo_url, settings.mongo_database) as store,
+        open_link(settings.broker, "provision") as link,
+    ):
+        await store.prepare()
         with anyio.fail_after(CONNECT_SECONDS):
             await link.wait_up()
         await provision(
@@ -60,5 +64,3 @@ async def _provision(settings: ServerSettings) -> None:
         unused = await remove_unused_exports(link, settings.exports)
         for durable, is_gone in unused.items():
             print(f"{durable}: {'removed' if is_gone else 'kept, an exporter uses it'}")
-    async with open_store(settings.mongo_url, settings.mongo_database) as store:
-        await store.prepare()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import Any
 
@@ -17,6 +18,7 @@ from robometrics.store import Store, open_store
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
+CLAIM_SECONDS = 3.0
 
 
 async def server(settings: ServerSettings, stop: anyio.Event) -> None:
@@ -110,6 +112,13 @@ async def _prepare(
     problem = ""
     while not stop.is_set():
         try:
+            # What a newer release made of the stream is not for an older one to undo.
+            # Without a database nobody can tell, and the stream is wanted all the same.
+            with (
+                contextlib.suppress(RetryLaterError),
+                anyio.move_on_after(CLAIM_SECONDS),
+            ):
+                await store.claim()
             await provision(
                 link,
                 max_bytes=settings.stream_max_bytes,

@@ -27,16 +27,24 @@ def complain(problem: object) -> int:
 
 def worker_main(argv: Sequence[str] | None = None) -> int:
     """Run the worker of this host until SIGINT or SIGTERM."""
-    parser = argparse.ArgumentParser("robometrics-worker", allow_abbrev=False)
-    _describe_worker(parser)
-    return run_worker(parser.parse_args(argv))
+    return run_worker(worker_parser().parse_args(argv))
 
 
 def server_main(argv: Sequence[str] | None = None) -> int:
     """Run the API and the consumers until SIGINT or SIGTERM."""
+    return run_server(server_parser().parse_args(argv))
+
+
+def worker_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("robometrics-worker", allow_abbrev=False)
+    _describe_worker(parser)
+    return parser
+
+
+def server_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("robometrics-server", allow_abbrev=False)
     _describe_server(parser)
-    return run_server(parser.parse_args(argv))
+    return parser
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -31,10 +31,14 @@ IN_FLIGHT = 256
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Upload an outbox; return the exit code."""
+    return run(make_parser().parse_args(argv))
+
+
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("robometrics-sync", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=__version__)
     _describe(parser)
-    return run(parser.parse_args(argv))
+    return parser
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -18,6 +18,7 @@ from robometrics.store import (
     events,
     evidence,
     fleet,
+    formats,
     gaps,
     inventory,
     leases,
@@ -73,13 +74,24 @@ class Store:
         """Return who of many does *work*."""
         return leases.Lease(self._database, work)
 
+    async def claim(self) -> None:
+        """Check that this release may write here, and leave its mark.
+
+        Raises:
+            RetryLaterError: The database is away.
+            SettingsError: A newer release has written there.
+        """
+        with translated():
+            await formats.claim(self._database)
+
     async def prepare(self) -> None:
         """Create what is not there yet; safe to repeat, and in parallel.
 
         Raises:
             RetryLaterError: The database is away.
-            SettingsError: Its URL is wrong.
+            SettingsError: Its URL is wrong, or a newer release has written there.
         """
+        await self.claim()
         with translated():
             for name in _CLUSTERED:
                 await self._create_clustered(name)
