@@ -24,6 +24,7 @@ from robometrics.cli import (
     report,
     run,
     services,
+    simulate,
     sync,
     top,
     up,
@@ -61,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     sync.add_parser(commands)
     report.add_parser(commands)
     usage.add_parser(commands)
+    simulate.add_parser(commands)
     options, unknown = parser.parse_known_args(argv)
     if unknown:
         _refuse(commands.choices[options.verb], unknown[0])

@@ -17,6 +17,7 @@ from robometrics.store import (
     events,
     evidence,
     fleet,
+    forgetting,
     gaps,
     inventory,
     leases,
@@ -60,6 +61,7 @@ class Store:
         self.compactor = compaction.Compactor(database)
         self.retention = retention.Retention(database)
         self.departed = departed.Departed(database)
+        self.forgetting = forgetting.Forgetting(database)
         self.marks = marks.MarkBook(database)
         self.sizes = sizes.Sizes(database)
 
