@@ -179,10 +179,11 @@ def _round(number: float) -> str:
 
 
 def _size(number: float) -> str:
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if number < 1_000:  # noqa: PLR2004
-            break
+    power = 0
+    while number >= 1_000 and power < len(_UNITS) - 1:  # noqa: PLR2004
         number /= 1_000
-    else:
-        unit = "PB"
-    return f"{_round(number)} {unit}"
+        power += 1
+    return f"{_round(number)} {_UNITS[power]}"
+
+
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")

@@ -57,20 +57,21 @@ class Forgetting:
             yield Forgotten(host, await self._forget(host, by_series))
 
     async def _forget(self, host: str, by_series: list[str]) -> int:
-        series = [Series(host, "host", "")]
+        whose = {"host": host}
         with translated():
-            for row in (
-                await self._database["processes"].find({"host": host}).to_list(None)
-            ):
-                series.append(Series(host, "process", row["process"]))
-            for row in await self._database["gpus"].find({"host": host}).to_list(None):
-                series.append(Series(host, "gpu", str(row["index"])))
+            processes = await self._database["processes"].find(whose).to_list(None)
+            gpus = await self._database["gpus"].find(whose).to_list(None)
+        series = [
+            Series(host, "host", ""),
+            *(Series(host, "process", row["process"]) for row in processes),
+            *(Series(host, "gpu", str(row["index"])) for row in gpus),
+        ]
         everything = [
             (name, {"_id": id_range(series_digest(*each), 0, SLOT_STOP)})
             for name in by_series
             for each in series
         ]
-        everything += [(name, {"host": host}) for name in _BY_HOST]
+        everything += [(name, whose) for name in _BY_HOST]
         documents = 0
         for start in range(0, len(everything), _AT_ONCE):
             some = everything[start : start + _AT_ONCE]
@@ -78,7 +79,7 @@ class Forgetting:
                 await asyncio.gather(*(self._delete(*one) for one in some))
             )
         for name in _ROWS:
-            documents += await self._delete(name, {"host": host})
+            documents += await self._delete(name, whose)
         return documents
 
     async def _delete(self, name: str, wanted: dict[str, object]) -> int:
