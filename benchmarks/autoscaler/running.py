@@ -1,8 +1,8 @@
 """Copies of persist under a load that rises and falls; an autoscaler decides how many.
 
-The database answers late, so that a copy waits more than it works and some cores can
-show what many would. A copy takes a hundredth of what it takes by default in one go, and
-the threshold of ``infra/k8s`` is scaled by that: a busy copy holds two fetches, as there.
+The database answers late: a copy waits more than it works, and some cores show what
+many would. A copy takes a hundredth of what it takes by default in one go, and the
+threshold of ``infra/k8s`` is scaled by that: there, too, a busy copy holds two fetches.
 """
 
 from __future__ import annotations

@@ -102,12 +102,12 @@ def called(command: list[str]) -> str:
             return command[place + 1]
         if word.startswith("--roles="):
             return word.removeprefix("--roles=")
-    program = Path(command[0]).name if command else "?"
-    verbs = [word for word in command[1:] if not word.startswith("-")]
-    if program.startswith("python") and verbs:
-        verbs = [each for each in verbs if each != "robometrics"] or verbs
-        program = Path(verbs[0]).name
-    return program.removeprefix("robometrics-")
+    names = [Path(word).name for word in command if not word.startswith("-")]
+    if names and names[0].startswith("python"):
+        names = names[1:]
+    if len(names) > 1 and names[0] == "robometrics":
+        names = names[1:]
+    return names[0].removeprefix("robometrics-") if names else "?"
 
 
 def _is_at(socket: _Socket, port: int) -> bool:
