@@ -93,7 +93,7 @@ class Watch:
             acknowledged=self._seen.acknowledged - seen.acknowledged,
             refused=self._seen.refused - seen.refused,
             waited_seconds=self._seen.waited_seconds - seen.waited_seconds,
-            behind_seconds=max(0.0, self._play.behind_seconds),
+            behind_seconds=self._play.behind_seconds,
             ack_p99_seconds=self._sender.counts.take_latest().quantile(0.99),
             waiting=waiting,
             stream_filled_ratio=filled,

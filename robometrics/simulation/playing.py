@@ -30,12 +30,15 @@ class Play:
             spread_seconds: Over how much of each second the hosts are spread; 0: all
                 send as soon as it is over.
         """
-        self.behind_seconds = 0.0
-        """How late the part of the fleet is that sends now."""
-
         self._fleet = fleet
         self._sender = sender
         self._spread_seconds = spread_seconds
+        self._due = float("inf")
+
+    @property
+    def behind_seconds(self) -> float:
+        """How late the part of the fleet is that sends now, or waits for its turn."""
+        return max(0.0, time.monotonic() - self._due)
 
     async def register(self, stop: anyio.Event) -> None:
         """Have all workers start, and their processes register."""
@@ -62,11 +65,10 @@ class Play:
         ends, second = began + seconds, 1
         while not stop.is_set() and (second == 1 or time.monotonic() < ends):
             for place, group in enumerate(groups):
-                due = origin + second + self._spread_seconds * place / len(groups)
-                await asyncio.sleep(max(0.0, due - time.monotonic()))
-                self.behind_seconds = time.monotonic() - due
+                self._due = origin + second + self._spread_seconds * place / len(groups)
+                await asyncio.sleep(max(0.0, self._due - time.monotonic()))
                 for message in self._fleet.second(group):
-                    await self._sender.send(message, due)
+                    await self._sender.send(message, self._due)
                 if time.monotonic() > ends + OVERTIME_SECONDS:
                     return time.monotonic() - began
             second += 1

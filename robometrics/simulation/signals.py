@@ -130,10 +130,10 @@ _COUNTS = {
 }
 _LEVELS = {
     "memory_total_bytes": (32 * _GIB, 0),
-    "memory_used_bytes": (9 * _GIB, 100 * _MB),
-    "memory_available_bytes": (22 * _GIB, 100 * _MB),
-    "memory_free_bytes": (4 * _GIB, 100 * _MB),
-    "memory_cached_bytes": (14 * _GIB, 50 * _MB),
+    "memory_used_bytes": (6 * _GIB, 100 * _MB),
+    "memory_available_bytes": (4 * _GIB, 100 * _MB),
+    "memory_free_bytes": (1 * _GIB, 100 * _MB),
+    "memory_cached_bytes": (3 * _GIB, 50 * _MB),
     "memory_buffers_bytes": (220 * _MB, 0),
     "memory_shared_bytes": (90 * _MB, 0),
     "memory_slab_bytes": (640 * _MB, _MB),
@@ -149,7 +149,7 @@ _LEVELS = {
     "filesystem_available_bytes:=2F": (320 * _GIB, 0),
     "filesystem_inodes_free_count:=2F": (30_000_000, 0),
     "fan_rpm:fan1": (900, 600),
-    "cpu_frequency_hertz": (2_400 * _MB, 700 * _MB),
+    "cpu_frequency_hertz": (1_000 * _MB, 700 * _MB),
     "cpu_throttled_flag": (0, 0),
     "clock_synchronised_flag": (1, 0),
     "worker_memory_rss_bytes": (44 * _MB, _MB),
@@ -161,14 +161,19 @@ _LEVELS = {
 }
 """Where a gauge is at least, and by how much it moves."""
 
+
+def _counter(key: str, step: int) -> Signal:
+    return Signal(key, 10**9 if step else 0, step=step)
+
+
 MACHINE = (
     *(
         Signal(f"cpu_time_ns{core}", 10**12, step=(250 if core else 2_000) * _MB)
         for core in ("", *(f":{number}" for number in range(_CORES)))
     ),
-    *(Signal(key, 10**9, step=step) for key, step in (_TIMES | _COUNTS).items()),
+    *(_counter(key, step) for key, step in (_TIMES | _COUNTS).items()),
     *(
-        Signal(key + part, 10**9, step=step)
+        _counter(key + part, step)
         for whose, steps in _TRAFFIC.items()
         for key, step in steps.items()
         for part in ("", whose)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -24,6 +24,7 @@ ONE_CORE = 0.9
 DISK_WAIT_RATIO = 0.2
 _MOST_PARTS = 3
 _STORES = ("persist", "rollup")
+_ALL_ROLES = ("server", "up")
 
 
 class Finding(msgspec.Struct, kw_only=True):
@@ -98,8 +99,9 @@ def cause(moments: Sequence[Moment], part: str, cores: int) -> str:
     shares = ", ".join(f"{name} {share:.2f}" for name, share in most)
     if busy is not None and busy >= BUSY_RATIO:
         return f"all {cores} cores were busy: {shares}"
-    if used.get(part, 0.0) >= ONE_CORE and part not in (BROKER, DATABASE):
-        return f"it is one process, and used {used[part]:.2f} cores"
+    for name in _processes_of(part, used):
+        if ONE_CORE <= used[name] < 2 - ONE_CORE:
+            return f"{name} is one process, and used {used[name]:.2f} cores"
     disk = sum(moment.disk_wait_ratio for moment in moments) / len(moments)
     if disk >= DISK_WAIT_RATIO:
         return f"cores waited for the disk, {disk:.0%} of the time"
@@ -108,6 +110,13 @@ def cause(moments: Sequence[Moment], part: str, cores: int) -> str:
     if part == "stream":
         return "consumers did not take out what came in"
     return f"not known; cores in use: {shares}" if shares else "not known"
+
+
+def _processes_of(part: str, used: Mapping[str, float]) -> list[str]:
+    """Return who of *used* does the work of *part*, and has one thread for it."""
+    if part in _STORES:
+        return [name for name in used if part in name.split(",") or name in _ALL_ROLES]
+    return [part] if part == SIMULATOR else []
 
 
 def _means(moments: Sequence[Moment]) -> dict[str, float]:

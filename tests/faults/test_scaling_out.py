@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -15,16 +17,22 @@ from typing import NamedTuple
 
 import pytest
 from servers import MongoServer, NatsServer
+from waiting import eventually
 
 from benchmarks.autoscaler.copies import GRACE_SECONDS, Copies
+from robometrics.broker import Link, measure_depth, open_link
+from robometrics.consumers.loop import LANES
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 
 ROOT = Path(__file__).parents[2]
+ROBOMETRICS = [sys.executable, "-m", "robometrics"]
 HOSTS, PROCESSES = 30, 9
-LOAD_SECONDS = 12
-COPIES = (1, 3, 2, 4, 1, 3)
+COPIES = (1, 3, 2, 4, 1)
 """How many there are, one after the other."""
+
+PULL_SECONDS = 1.5
+"""What a killed consumer has asked for is forgotten by then."""
 
 
 class Outcome(NamedTuple):
@@ -38,7 +46,7 @@ class Outcome(NamedTuple):
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
-    """Play a fleet, and have ever other copies of persist store it."""
+    """Play a fleet until ever other copies of persist have stored of it."""
     folder = tmp_path_factory.mktemp("scaling")
     (folder / "nats").mkdir()
     nats, mongo = NatsServer(folder / "nats"), MongoServer(folder / "mongo")
@@ -50,15 +58,18 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
     try:
         run_robometrics("provision", *servers)
         rollup.scale(1)
-        words = [f"--hosts={HOSTS}", f"--processes={PROCESSES}", "--json"]
-        words.append(f"--for={LOAD_SECONDS}s")
+        words = [f"--hosts={HOSTS}", f"--processes={PROCESSES}", "--json", "--for=1h"]
         with subprocess.Popen(
             [*ROBOMETRICS, "simulate", *servers, *words],
             cwd=ROOT,
             stdout=subprocess.PIPE,
         ) as load:
-            change(persist)
-            said, _ = load.communicate()
+            try:
+                asyncio.run(change(persist, nats.url))
+                load.send_signal(signal.SIGINT)
+                said, _ = load.communicate()
+            finally:
+                load.kill()
         audit = run_robometrics("audit", "--json", "--wait-seconds=90", *servers)
         persist.stop()
         rollup.stop()
@@ -71,24 +82,34 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
         nats.stop()
 
 
-ROBOMETRICS = [sys.executable, "-m", "robometrics"]
-
-
 def run_robometrics(*words: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [*ROBOMETRICS, *words], cwd=ROOT, capture_output=True, check=False
     )
 
 
-def change(copies: Copies) -> None:
-    """Have so many copies after each other, and kill one of each that are several."""
-    for count in COPIES:
-        copies.scale(count)
-        time.sleep(LOAD_SECONDS / len(COPIES) / 2)  # as long as they are to be there
-        if count > 1:
-            copies.kill()
-        time.sleep(LOAD_SECONDS / len(COPIES) / 2)
-        copies.reap()
+async def change(copies: Copies, url: str) -> None:
+    """Have so many copies after each other, and kill one of those that are several."""
+    async with open_link(url, "test") as link:
+        await link.wait_up()
+        for count in COPIES:
+            copies.scale(count)
+            await all_at_work(link, count)
+            if count > 1:
+                copies.kill()
+                await all_at_work(link, count)
+            copies.reap()
+
+
+async def all_at_work(link: Link, count: int) -> None:
+    """Wait until as many copies ask for messages, and none that is gone."""
+    since = time.monotonic() + PULL_SECONDS
+
+    async def ask() -> bool:
+        pulls = (await measure_depth(link)).durables["persist"].pulls
+        return time.monotonic() > since and pulls >= count * LANES
+
+    await eventually(ask, 60.0)
 
 
 def test_everything_that_was_acknowledged_is_stored_once(outcome: Outcome) -> None:

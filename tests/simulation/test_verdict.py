@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from robometrics.simulation.moments import Moment
 from robometrics.simulation.verdict import Finding, findings
 
@@ -61,7 +63,26 @@ def test_a_consumer_of_one_busy_core_is_its_own_limit() -> None:
 
     [found] = gave(*behind)
 
-    assert "it is one process, and used 0.97 cores" == found.cause
+    assert "persist is one process, and used 0.97 cores" == found.cause
+
+
+@pytest.mark.parametrize("name", ["server", "api,persist,rollup", "up"])
+def test_a_server_of_all_roles_is_the_limit_of_each(name: str) -> None:
+    cores = {name: 0.98, "database": 0.2}
+    behind = [{"waiting": {"persist": 6_000 + n}, "cores": cores} for n in range(4)]
+
+    [found] = gave(*behind)
+
+    assert f"{name} is one process, and used 0.98 cores" == found.cause
+
+
+def test_several_copies_together_are_not_taken_for_one_process() -> None:
+    cores = {"persist": 1.7, "database": 0.2}
+    behind = [{"waiting": {"persist": 6_000 + n}, "cores": cores} for n in range(4)]
+
+    [found] = gave(*behind)
+
+    assert "it waited for the database, which used 0.20 cores" == found.cause
 
 
 def test_a_consumer_that_idles_waits_for_the_database() -> None:
@@ -105,7 +126,7 @@ def test_sending_late_with_a_core_of_its_own_used_up_is_the_simulators() -> None
     [found] = gave(*[late] * 3)
 
     assert "simulator" == found.part
-    assert "it is one process, and used 0.98 cores" == found.cause
+    assert "simulator is one process, and used 0.98 cores" == found.cause
 
 
 def test_a_stream_that_refuses_is_named_with_how_full_it_is() -> None:
