@@ -88,6 +88,11 @@ class Fleet:
         )
 
     @property
+    def hosts(self) -> range:
+        """Their numbers."""
+        return range(len(self.names))
+
+    @property
     def pattern(self) -> str:
         """Matches the names of its hosts, and no others."""
         return f"{PREFIX}-{self.tag}-*"

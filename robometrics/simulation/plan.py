@@ -31,8 +31,8 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True):
     database_us_per_message: float = 90.0
     """One server, for both consumers."""
 
-    process_message_bytes: int = 420
-    host_message_bytes: int = 5_200
+    process_message_bytes: int = 646
+    host_message_bytes: int = 4_217
     envelope_bytes: int = 190
     """Subject, id, and what the protocol adds to a message."""
 

@@ -11,7 +11,7 @@ import anyio
 from robometrics.simulation.fleet import Fleet
 from robometrics.simulation.sending import Sender
 
-GROUPS_PER_SECOND = 50
+GROUPS_PER_SECOND = 20
 """Parts of the fleet that send one after the other, each a moment after the last."""
 
 OVERTIME_SECONDS = 30.0
