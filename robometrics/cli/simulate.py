@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from robometrics.simulation.simulating import Result, Wanted
 
 SECONDS_MAX = 3_600
-_DRAIN_SECONDS = 90.0
+_DRAIN_SECONDS = 180.0
 _PATTERN = re.compile(r"(simulated-(?:[0-9a-f]{6}-)?)\*")
 EXIT_NOT_ACKNOWLEDGED = 1
 

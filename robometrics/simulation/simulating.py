@@ -22,7 +22,7 @@ from robometrics.simulation.sending import Sender
 from robometrics.simulation.verdict import Finding, findings
 
 CONNECT_SECONDS = 5.0
-SETTLE_SECONDS = 15.0
+SETTLE_SECONDS = 60.0
 IN_FLIGHT = 2_048
 _BROKER_PORT, _DATABASE_PORT = 4222, 27017
 

@@ -23,6 +23,9 @@ BUSY_RATIO = 0.93
 ONE_CORE = 0.9
 DISK_WAIT_RATIO = 0.2
 _MOST_PARTS = 3
+OTHERS = "others"
+"""Whatever else runs on the machine."""
+
 _STORES = ("persist", "rollup")
 _ALL_ROLES = ("server", "up")
 
@@ -95,10 +98,10 @@ def cause(moments: Sequence[Moment], part: str, cores: int) -> str:
     used = _means(moments)
     known = [m.busy_ratio for m in moments if m.busy_ratio is not None]
     busy = sum(known) / len(known) if known else None
-    most = sorted(used.items(), key=lambda entry: -entry[1])[:_MOST_PARTS]
-    shares = ", ".join(f"{name} {share:.2f}" for name, share in most)
+    shares = _shares(used)
     if busy is not None and busy >= BUSY_RATIO:
-        return f"all {cores} cores were busy: {shares}"
+        others = max(0.0, busy * cores - sum(used.values()))
+        return f"all {cores} cores were busy: {_shares(used | {OTHERS: others})}"
     for name in _processes_of(part, used):
         if ONE_CORE <= used[name] < 2 - ONE_CORE:
             return f"{name} is one process, and used {used[name]:.2f} cores"
@@ -112,11 +115,16 @@ def cause(moments: Sequence[Moment], part: str, cores: int) -> str:
     return f"not known; cores in use: {shares}" if shares else "not known"
 
 
+def _shares(used: Mapping[str, float]) -> str:
+    most = sorted(used.items(), key=lambda entry: -entry[1])[:_MOST_PARTS]
+    return ", ".join(f"{name} {share:.2f}" for name, share in most)
+
+
 def _processes_of(part: str, used: Mapping[str, float]) -> list[str]:
     """Return who of *used* does the work of *part*, and has one thread for it."""
     if part in _STORES:
         return [name for name in used if part in name.split(",") or name in _ALL_ROLES]
-    return [part] if part == SIMULATOR else []
+    return [part] if part == SIMULATOR and part in used else []
 
 
 def _means(moments: Sequence[Moment]) -> dict[str, float]:

@@ -149,7 +149,6 @@ def test_a_load_that_rises_and_falls_is_followed_up_and_down() -> None:
     assert {SCALING.least} == set(calm)
     assert max(busy) * 700 >= 5_000  # else it is never taken in
     assert SCALING.least == seen[-1]
-    assert turns(seen) <= 3
 
 
 def test_copies_out_of_bounds_are_brought_back() -> None:

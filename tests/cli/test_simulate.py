@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from functools import partial
+from pathlib import Path
 
 import anyio
 import pytest
@@ -19,6 +21,8 @@ from robometrics.simulation.plan import Costs, rows
 from robometrics.simulation.simulating import Result, Stage, Wanted
 from robometrics.simulation.verdict import Finding
 from robometrics.store import Store
+
+ROOT = Path(__file__).parents[2]
 
 
 def options(*words: str) -> argparse.Namespace:
@@ -147,11 +151,12 @@ async def test_it_plays_reports_and_forgets(
     words = ["--hosts=3", "--processes=2", "--for=1s", "--json"]
     argv = ["simulate", f"--nats-url={nats_server.url}", *mongo, *words]
 
-    code = await anyio.to_thread.run_sync(partial(main, argv))
+    done = await anyio.run_process(
+        [sys.executable, "-m", "robometrics", *argv], cwd=ROOT, check=False
+    )
 
-    out, err = capsys.readouterr()
-    found = json.loads(out)
-    assert 0 == code
+    found, err = json.loads(done.stdout), done.stderr.decode()
+    assert 0 == done.returncode, err
     assert "playing 3 hosts with 2 processes each at 1 Hz for 1 s" in err
     assert found["sent"] == found["acknowledged"] > 0
     assert {"simulator", "broker", "database"} <= found["parts"].keys()

@@ -94,13 +94,21 @@ def test_a_consumer_that_idles_waits_for_the_database() -> None:
 
 
 def test_busy_cores_are_named_before_anything_else_with_who_used_them() -> None:
-    cores = {"broker": 0.9, "simulator": 0.5, "persist": 0.4, "api": 0.01}
+    cores = {"broker": 0.9, "simulator": 0.5, "persist": 0.4, "api": 0.1}
     behind = {"cores": cores, "busy_ratio": 0.99}
 
     [found] = gave(*[behind | {"waiting": {"persist": 6_000 + n}} for n in range(4)])
 
     said = "all 2 cores were busy: broker 0.90, simulator 0.50, persist 0.40"
     assert said == found.cause
+
+
+def test_a_machine_that_is_busy_with_something_else_is_told() -> None:
+    late = {"behind_seconds": 2.0, "cores": {"broker": 0.2}, "busy_ratio": 1.0}
+
+    [found] = gave(*[late] * 3)
+
+    assert "all 2 cores were busy: others 1.80, broker 0.20" == found.cause
 
 
 def test_a_disk_that_all_wait_for_is_named() -> None:
