@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import anyio
@@ -49,6 +50,7 @@ class PartCost(msgspec.Struct, kw_only=True):
     """The most it held."""
 
     cpu_us_per_message: float
+    """Of a consumer: that it acknowledged; of others, that were published."""
 
 
 class Stage(msgspec.Struct, kw_only=True):
@@ -138,7 +140,7 @@ async def simulate(
             tg.start_soon(watch.run)
             seconds = await play.run(wanted.seconds, stop)
             tg.cancel_scope.cancel()
-        counts = sender.count_anew()
+        counts, stages = sender.count_anew(), _stages(watch.moments)
         with anyio.move_on_after(SETTLE_SECONDS):
             await play.stop()
         await sender.settled(SETTLE_SECONDS)
@@ -158,8 +160,8 @@ async def simulate(
             per_second=counts.acknowledged / seconds,
             ack_p50_ms=1000 * counts.latencies.quantile(0.5),
             ack_p99_ms=1000 * counts.latencies.quantile(0.99),
-            parts=_costs(watch),
-            stages=_stages(watch.moments),
+            parts=_costs(watch, stages),
+            stages=stages,
             gave=findings(watch.moments, fleet.batches_per_second, os.cpu_count() or 1),
             moments=watch.moments,
         )
@@ -182,16 +184,17 @@ async def _wait_for_a_stream(link: Link) -> None:
         ) from exc
 
 
-def _costs(watch: Watch) -> dict[str, PartCost]:
+def _costs(watch: Watch, stages: Mapping[str, Stage]) -> dict[str, PartCost]:
     seconds = sum(moment.seconds for moment in watch.moments)
     messages = sum(moment.acknowledged for moment in watch.moments)
     found = {}
     for part, memory_bytes in watch.memory_bytes.items():
         spent = sum(m.cores.get(part, 0.0) * m.seconds for m in watch.moments)
+        took_in = stages[part].per_second * seconds if part in stages else messages
         found[part] = PartCost(
             cores=spent / seconds if seconds else 0.0,
             memory_bytes=memory_bytes,
-            cpu_us_per_message=1e6 * spent / messages if messages else 0.0,
+            cpu_us_per_message=1e6 * spent / took_in if took_in else 0.0,
         )
     return found
 
