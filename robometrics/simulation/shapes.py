@@ -120,9 +120,12 @@ class Shape:
                 columns[key] = [mark(f"{key}/{index}") for index in range(count)]
             if signal.is_counter and not is_first:
                 before[key] = mark(f"{key}/before") if signal.varies else signal.start
-        message = of(
+        fields: dict[str, Any] = {
             **{field: marks.text(field, length) for field, length in lengths.items()},
             **{field: marks.short(field) for field in numbers},
+        }
+        message = of(
+            **fields,
             slot=marks.short("slot"),
             interval_ns=self._interval_ns,
             offset_ns=[marks.short(f"offset/{index}") for index in range(self._hz)],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from robometrics.store import batches, marks, tallies
 from robometrics.store.driver import Database
@@ -66,7 +66,7 @@ class Forgetting:
             *(Series(host, "process", row["process"]) for row in processes),
             *(Series(host, "gpu", str(row["index"])) for row in gpus),
         ]
-        everything = [
+        everything: list[tuple[str, dict[str, Any]]] = [
             (name, {"_id": id_range(series_digest(*each), 0, SLOT_STOP)})
             for name in by_series
             for each in series
@@ -82,7 +82,7 @@ class Forgetting:
             documents += await self._delete(name, whose)
         return documents
 
-    async def _delete(self, name: str, wanted: dict[str, object]) -> int:
+    async def _delete(self, name: str, wanted: dict[str, Any]) -> int:
         with translated():
             result = await self._database[name].delete_many(wanted)
         return int(result.deleted_count)

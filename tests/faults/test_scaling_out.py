@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 ROOT = Path(__file__).parents[2]
 ROBOMETRICS = [sys.executable, "-m", "robometrics"]
 HOSTS, PROCESSES = 30, 9
-COPIES = (1, 3, 2, 4, 1)
+COPIES = (1, 3, 2)
 """How many there are, one after the other."""
 
 PULL_SECONDS = 1.5
@@ -122,7 +122,7 @@ def test_everything_that_was_acknowledged_is_stored_once(outcome: Outcome) -> No
 
 def test_copies_did_come_leave_and_die_meanwhile(outcome: Outcome) -> None:
     assert sum(count > 1 for count in COPIES) == outcome.copies.killed
-    assert len(outcome.copies.drains_seconds) >= 4
+    assert len(outcome.copies.drains_seconds) >= 3
 
 
 def test_who_is_asked_to_stop_drains_within_the_grace_period(outcome: Outcome) -> None:
