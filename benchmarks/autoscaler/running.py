@@ -32,7 +32,7 @@ from robometrics.simulation.playing import Play
 from robometrics.simulation.sending import Sender
 
 DURABLE = "persist"
-_LATE_MS = 50
+_LATE_MS = 100
 _FETCH_BATCHES = 10
 _IN_FLIGHT = 512
 _SETTLE_SECONDS = 30.0
@@ -45,14 +45,14 @@ class Course(NamedTuple):
     faster: float
     """Times of ``infra/k8s`` are so many times shorter."""
 
-    hosts: int = 15
+    hosts: int = 10
     """That are there all the time."""
 
-    more_hosts: int = 110
+    more_hosts: int = 60
     more_at: float = 15.0
-    more_seconds: float = 60.0
-    kills_at: Sequence[float] = (30.0, 55.0)
-    seconds: float = 170.0
+    more_seconds: float = 50.0
+    kills_at: Sequence[float] = (30.0, 50.0)
+    seconds: float = 150.0
 
 
 class Outcome(NamedTuple):

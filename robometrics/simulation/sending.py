@@ -65,6 +65,7 @@ class Sender:
         self.counts = Counts()
         self._publisher = publisher
         self._refused: deque[Message] = deque()
+        self._outstanding = 0  # also of counts that were handed out
         self._since_yield = 0
 
     def count_anew(self) -> Counts:
@@ -82,13 +83,14 @@ class Sender:
             await self._send_again()
         await self._room()
         self.counts.sent += 1
+        self._outstanding += 1
         self.counts.sent_bytes += len(message.data)
         self.counts.late += self._publish(message, self.counts) > due + LATE_SECONDS
 
     async def settled(self, within_seconds: float) -> bool:
         """Wait until all is acknowledged, *within_seconds*; return whether it is."""
         until = time.monotonic() + within_seconds
-        while self._publisher.in_flight or self._refused:
+        while self._outstanding:
             if time.monotonic() > until:
                 return False
             if self._refused:
@@ -133,6 +135,7 @@ class Sender:
             return
         took = time.monotonic() - began
         counts.acknowledged += 1
+        self._outstanding -= 1
         counts.repeated += not done.result()
         counts.latencies.add(took)
         counts.latest.add(took)
