@@ -219,10 +219,10 @@ class _Follower:
 
 
 async def _ticks(every_seconds: float, seconds: float) -> AsyncIterator[float]:
-    """Yield the time each *every_seconds*, for *seconds*."""
+    """Yield the time each *every_seconds*, for *seconds*; what is late is not made up."""
     began = due = time.monotonic()
     while due < began + seconds:
-        due += every_seconds
+        due = max(due + every_seconds, time.monotonic())
         await anyio.sleep(max(0.0, due - time.monotonic()))
         yield time.monotonic()
 

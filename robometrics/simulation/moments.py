@@ -63,6 +63,10 @@ class Watch:
         self._sender = sender
         self._play = play
         self._parts = parts
+        self._began = self._last = time.monotonic()
+        self._seen = _Seen.of(sender.counts)
+        self._usage: dict[str, census.Usage] = {}
+        self._machine: census.MachineTime | None = None
 
     async def run(self) -> None:
         """Watch until cancelled."""

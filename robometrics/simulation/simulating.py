@@ -23,7 +23,13 @@ from robometrics.simulation.sending import Sender
 from robometrics.simulation.verdict import Finding, findings
 
 CONNECT_SECONDS = 5.0
+REGISTER_SECONDS = 300.0
+OVERTIME_SECONDS = 30.0
+"""By how much a second that was begun may outlast the time that was asked for."""
+
 SETTLE_SECONDS = 60.0
+"""For goodbyes, and again for what is not acknowledged yet."""
+
 IN_FLIGHT = 2_048
 _BROKER_PORT, _DATABASE_PORT = 4222, 27017
 
@@ -86,7 +92,7 @@ class Result(msgspec.Struct, kw_only=True):
     """Why something was refused last."""
 
     unacknowledged: int
-    """At the very end: these may be stored or not."""
+    """At the very end: these may be stored or not, or were due and never sent."""
 
     per_second: float
     """Acknowledged."""
@@ -124,8 +130,9 @@ async def simulate(
         await _wait_for_a_stream(link)
         sender = Sender(publisher)
         play = Play(fleet, sender, spread_seconds=wanted.spread_seconds)
-        await play.register(stop)
-        if not await sender.settled(SETTLE_SECONDS):
+        with anyio.move_on_after(REGISTER_SECONDS) as registering:
+            await play.register(stop)
+        if registering.cancelled_caught or not await sender.settled(SETTLE_SECONDS):
             raise SettingsError(
                 f"{link.url} does not take messages: {sender.counts.problem}"
             )
@@ -138,7 +145,9 @@ async def simulate(
         watch = Watch(link, sender, play, parts)
         async with anyio.create_task_group() as tg:
             tg.start_soon(watch.run)
-            seconds = await play.run(wanted.seconds, stop)
+            with anyio.move_on_after(wanted.seconds + OVERTIME_SECONDS):
+                await play.run(wanted.seconds, stop)
+            seconds = time.monotonic() - play.began
             tg.cancel_scope.cancel()
         counts, stages = sender.count_anew(), _stages(watch.moments)
         with anyio.move_on_after(SETTLE_SECONDS):
@@ -156,7 +165,7 @@ async def simulate(
             late=counts.late,
             refused=counts.refused,
             problem=counts.problem,
-            unacknowledged=counts.outstanding + sender.counts.outstanding,
+            unacknowledged=counts.outstanding + sender.counts.outstanding + play.unsent,
             per_second=counts.acknowledged / seconds,
             ack_p50_ms=1000 * counts.latencies.quantile(0.5),
             ack_p99_ms=1000 * counts.latencies.quantile(0.99),

@@ -132,6 +132,25 @@ async def test_what_a_full_stream_refuses_is_sent_again_until_there_is_room(
     assert 120 == (await measure_depth(small)).durables["persist"].waiting
 
 
+async def test_a_stream_that_stays_full_ends_it_all_the_same(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("robometrics.simulation.simulating.OVERTIME_SECONDS", 4.0)
+    monkeypatch.setattr("robometrics.simulation.simulating.SETTLE_SECONDS", 1.0)
+    async with open_link(nats_server.url, "test") as link:
+        await link.wait_up()
+        await provision(link, max_bytes=1 << 14, replicas=1)
+
+        result = await run(nats_server)
+
+        stored = (await measure_depth(link)).stream.messages
+    assert 4 * 3 == result.registered < stored
+    assert result.unacknowledged > 0
+    assert result.acknowledged == stored - result.registered
+    assert "maximum bytes exceeded" in result.problem
+    assert "stream" == result.gave[0].part
+
+
 async def test_a_stop_ends_it_between_two_seconds(
     nats_server: NatsServer, link: Link
 ) -> None:
