@@ -219,7 +219,7 @@ class _Follower:
 
 
 async def _ticks(every_seconds: float, seconds: float) -> AsyncIterator[float]:
-    """Yield the time each *every_seconds*, for *seconds*; what is late is not made up."""
+    """Yield the time each *every_seconds*, for *seconds*; none is made up for."""
     began = due = time.monotonic()
     while due < began + seconds:
         due = max(due + every_seconds, time.monotonic())

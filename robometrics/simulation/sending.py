@@ -26,14 +26,10 @@ class Counts:
         self.sent = 0
         """Messages, each once."""
 
-        self.sent_bytes = 0
         self.acknowledged = 0
         self.late = 0
         self.refused = 0
         """Times the stream, or the lack of it, made a message be sent again."""
-
-        self.repeated = 0
-        """Acknowledged as one that the stream had: an answer was lost before."""
 
         self.waited_seconds = 0.0
         """For room among the messages in flight."""
@@ -64,7 +60,7 @@ class Sender:
     def __init__(self, publisher: AckedPublisher) -> None:
         self.counts = Counts()
         self._publisher = publisher
-        self._refused: deque[Message] = deque()
+        self._refused: deque[tuple[Message, Counts]] = deque()
         self._outstanding = 0  # also of counts that were handed out
         self._since_yield = 0
 
@@ -74,7 +70,7 @@ class Sender:
         return counts
 
     async def send(self, message: Message, due: float) -> None:
-        """Send *message*, which was *due* then, by the loop's clock.
+        """Send *message*, which was *due* then, by the monotonic clock.
 
         As long as others are refused it waits: they go first.
         """
@@ -84,7 +80,6 @@ class Sender:
         await self._room()
         self.counts.sent += 1
         self._outstanding += 1
-        self.counts.sent_bytes += len(message.data)
         self.counts.late += self._publish(message, self.counts) > due + LATE_SECONDS
 
     async def settled(self, within_seconds: float) -> bool:
@@ -102,7 +97,7 @@ class Sender:
     async def _send_again(self) -> None:
         for _ in range(len(self._refused)):
             await self._room()
-            self._publish(self._refused.popleft(), self.counts)
+            self._publish(*self._refused.popleft())
 
     async def _room(self) -> None:
         self._since_yield += 1
@@ -131,11 +126,10 @@ class Sender:
         if problem := done.exception():
             counts.refused += 1
             counts.problem = str(problem)
-            self._refused.append(message)
+            self._refused.append((message, counts))
             return
         took = time.monotonic() - began
         counts.acknowledged += 1
         self._outstanding -= 1
-        counts.repeated += not done.result()
         counts.latencies.add(took)
         counts.latest.add(took)
