@@ -135,7 +135,7 @@ async def test_what_a_full_stream_refuses_is_sent_again_until_there_is_room(
 async def test_a_stream_that_stays_full_ends_it_all_the_same(
     nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("robometrics.simulation.simulating.OVERTIME_SECONDS", 4.0)
+    monkeypatch.setattr("robometrics.simulation.simulating.OVERTIME_SECONDS", 7.0)
     monkeypatch.setattr("robometrics.simulation.simulating.SETTLE_SECONDS", 1.0)
     async with open_link(nats_server.url, "test") as link:
         await link.wait_up()
