@@ -135,13 +135,14 @@ async def test_what_a_full_stream_refuses_is_sent_again_until_there_is_room(
 async def test_a_stream_that_stays_full_ends_it_all_the_same(
     nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("robometrics.simulation.simulating.OVERTIME_SECONDS", 7.0)
+    monkeypatch.setattr("robometrics.simulation.simulating.OVERTIME_SECONDS", 1.0)
     monkeypatch.setattr("robometrics.simulation.simulating.SETTLE_SECONDS", 1.0)
     async with open_link(nats_server.url, "test") as link:
         await link.wait_up()
         await provision(link, max_bytes=1 << 14, replicas=1)
 
-        result = await run(nats_server)
+        wanted = Wanted(hosts=4, processes=2, seconds=6.0, spread_seconds=0.1)
+        result = await run(nats_server, wanted)
 
         stored = (await measure_depth(link)).stream.messages
     assert 4 * 3 == result.registered < stored
