@@ -29,12 +29,13 @@ def folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def nats_server(at: Path) -> Iterator[str]:
+def nats_server(at: Path, monitor_port: int | None = None) -> Iterator[str]:
     """Yield the URL of a broker with JetStream, as ``robometrics up`` runs it."""
     port = free_port()
     config = at / "nats.conf"
+    monitor = f"http: 127.0.0.1:{monitor_port}\n" if monitor_port else ""
     config.write_text(
-        f"host: 127.0.0.1\nport: {port}\n"
+        f"host: 127.0.0.1\nport: {port}\n{monitor}"
         f'jetstream {{ store_dir: "{at / "nats"}", sync_interval: 1s }}\n'
         "feature_flags { js_ack_fc_v2: false }\n",
         encoding="utf-8",

@@ -24,6 +24,7 @@ from robometrics.cli import (
     report,
     run,
     services,
+    simulate,
     sync,
     token,
     top,
@@ -64,6 +65,7 @@ def make_parser() -> tuple[
     sync.add_parser(commands)
     report.add_parser(commands)
     usage.add_parser(commands)
+    simulate.add_parser(commands)
     token.add_parser(commands)
     return parser, commands.choices
 

@@ -18,6 +18,7 @@ from robometrics.store import (
     events,
     evidence,
     fleet,
+    forgetting,
     formats,
     gaps,
     inventory,
@@ -64,6 +65,7 @@ class Store:
         self.compactor = compaction.Compactor(database)
         self.retention = retention.Retention(database)
         self.departed = departed.Departed(database)
+        self.forgetting = forgetting.Forgetting(database)
         self.marks = marks.MarkBook(database)
         self.sizes = sizes.Sizes(database)
         self.tokens = tokens.Tokens(database)

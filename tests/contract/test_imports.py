@@ -41,6 +41,7 @@ MAY_IMPORT = {
     "tables": {"contract", "store", "queries"},
     "api": {"contract", "broker", "store", "queries", "tables", "service", "viz"},
     "top": {"contract"},
+    "simulation": {"contract", "broker", "service"},
     "embedded": {
         *("contract", "service", "broker", "store"),
         *("publisher", "consumers", "housekeeping", "api"),
@@ -48,6 +49,7 @@ MAY_IMPORT = {
     "cli": {
         *("contract", "service", "broker", "store", "lib", "enrolment"),
         *("publisher", "consumers", "housekeeping", "api", "embedded", "top"),
+        "simulation",
     },
     "pytest_plugin": {"contract", "lib"},
     "__main__": {"cli"},
