@@ -20,8 +20,9 @@ EVENTS = f"{PREFIX}.events.>"
 TIME = f"{PREFIX}.time"
 """Where servers tell the time."""
 
+ANY_VERIFY = f"{PREFIX}.verify.*"
 VERIFY = f"{PREFIX}.verify"
-"""Where servers tell what of a tally is not stored."""
+"""Where servers without identities tell workers that know no subject of their host."""
 
 CONTROL = f"{PREFIX}.control"
 """Where all workers are asked at once."""
@@ -145,6 +146,11 @@ def is_of_the_stream(subject: str) -> bool:
 def register(address: str) -> str:
     """Return where a worker takes requests; *address* is its host or boot id."""
     return f"{PREFIX}.register.{escape(address)}"
+
+
+def verify(host: str) -> str:
+    """Return where servers tell what of a tally of *host* is not stored."""
+    return f"{PREFIX}.verify.{escape(host)}"
 
 
 def inbox_of(public_key: str) -> str:

@@ -60,7 +60,8 @@ def _worker(names: Names) -> Permissions:
         publish=(
             _of_host(names, subjects.all_samples_of),
             _of_host(names, subjects.events),
-            *(register, subjects.TIME, subjects.VERIFY, inbox),
+            _of_host(names, subjects.verify),
+            *(register, subjects.TIME, inbox),
         ),
         subscribe=(inbox, register, subjects.CONTROL),
         may_answer=True,
@@ -92,7 +93,9 @@ def _server(names: Names) -> Permissions:
             *(subjects.SAMPLES, subjects.EVENTS),
             *(subjects.CONTROL, subjects.ANY_REGISTER, f"{subjects.INBOX}.>"),
         ),
-        subscribe=(_inbox(names), subjects.SAMPLES, subjects.TIME, subjects.VERIFY),
+        subscribe=(
+            *(_inbox(names), subjects.SAMPLES, subjects.TIME, subjects.ANY_VERIFY),
+        ),
     )
 
 

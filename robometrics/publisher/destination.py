@@ -73,9 +73,10 @@ class Destination:
         return [each for each in verdicts if isinstance(each, Verdict)]
 
     async def _judge(self, tally: Tally) -> Verdict:
-        reply = await self._link.request(
-            subjects.VERIFY, encode(tally), timeout_seconds=VERDICT_SECONDS
-        )
+        reply = await self._ask(subjects.verify(tally.host), tally)
+        if reply is None and not self._link.has_identity:
+            # A server of the release before, which knew no identities.
+            reply = await self._ask(subjects.VERIFY, tally)
         if reply is None:
             raise NoVerifierError(
                 "no server answers there what is stored; does robometrics-server run, "
@@ -88,3 +89,8 @@ class Destination:
         if verdict.problem:
             raise RetryLaterError(f"the server cannot tell: {verdict.problem}")
         return verdict
+
+    async def _ask(self, subject: str, tally: Tally) -> bytes | None:
+        return await self._link.request(
+            subject, encode(tally), timeout_seconds=VERDICT_SECONDS
+        )

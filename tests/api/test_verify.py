@@ -24,15 +24,17 @@ from robometrics.store import Store, open_store
 
 from .conftest import Served
 
+OWN = subjects.verify(tally().host)
 
-async def ask(link: Link, data: bytes, subject: str = subjects.VERIFY) -> bytes:
+
+async def ask(link: Link, data: bytes, subject: str = OWN) -> bytes:
     reply = await link.request(subject, data, timeout_seconds=20)
     assert reply is not None
     return reply
 
 
-async def verdict(link: Link, sent: Tally) -> Verdict:
-    return decode_verdict(await ask(link, encode(sent)))
+async def verdict(link: Link, sent: Tally, subject: str = OWN) -> Verdict:
+    return decode_verdict(await ask(link, encode(sent), subject))
 
 
 async def test_of_what_is_all_stored_nothing_is_missing(served: Served) -> None:
@@ -84,6 +86,27 @@ async def test_another_run_generation_or_host_is_not_it(
     [row] = (await verdict(served.link, tally(process_batch(slot=MINUTE)))).rows
 
     assert 1 == row.slots
+
+
+async def test_a_tally_is_answered_on_the_subject_of_its_host_alone(
+    served: Served,
+) -> None:
+    """The broker lets a worker ask on that of its own host."""
+    stored = process_batch(host="robot 7.é")
+    await served.keep(stored)
+    sent = tally(stored, host=stored.host)
+    own = subjects.verify(stored.host)
+
+    assert Verdict() == await verdict(served.link, sent, own)
+    for host in ("another", "robot", stored.host[:-1]):
+        refused = await verdict(served.link, sent, subjects.verify(host))
+        assert ("another host's" in refused.problem, []) == (True, refused.rows)
+
+
+async def test_a_host_that_nobody_can_be_called_is_told_so(served: Served) -> None:
+    problem = (await verdict(served.link, tally(host="é" * 60))).problem
+
+    assert "too long" in problem
 
 
 async def test_a_tally_of_nothing_is_stored(served: Served) -> None:
@@ -214,4 +237,5 @@ async def test_of_two_servers_one_verifies_and_none_once_they_stop(
             await verdict(link, tally(sequence=sequence))
         stop.set()
     assert list(range(1, 21)) == sorted(sent.sequence for sent in asked)
-    assert await link.request(subjects.VERIFY, b"", timeout_seconds=1) is None
+    for subject in (OWN, subjects.VERIFY):
+        assert await link.request(subject, b"", timeout_seconds=1) is None

@@ -175,6 +175,7 @@ async def test_a_real_server_delivers_hostile_names_to_their_own_pattern_only(
         (subjects.events("robot"), True),
         (subjects.register("robot"), False),
         (subjects.TIME, False),
+        (subjects.verify("robot"), False),
         (subjects.SAMPLES, False),
         ("robometrics.v1.samples.*.host", False),
         ("robometrics.v1.samples.robot", False),

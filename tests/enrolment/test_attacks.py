@@ -12,10 +12,12 @@ from pathlib import Path
 
 import anyio
 import pytest
+from builders import host_batch, tally
 from servers import NatsServer
 from waiting import eventually
 
 from robometrics import subjects
+from robometrics.api.verify import answering
 from robometrics.broker import (
     AckedPublisher,
     Link,
@@ -28,7 +30,9 @@ from robometrics.broker import (
 from robometrics.enrolment.keys import new_seed, public_key
 from robometrics.enrolment.permissions import Role
 from robometrics.errors import DiscardMessageError, SettingsError
-from robometrics.schema import decode_batch
+from robometrics.requests import Verdict, decode_verdict
+from robometrics.schema import Tally, decode_batch, encode
+from robometrics.store import Store
 
 from .sites import HOSTS, EnrolledSite
 
@@ -88,6 +92,8 @@ def worker_attacks() -> list[tuple[str, str]]:
         ("publish", subjects.gpu_samples(OTHER, 0)),
         ("publish", subjects.events(OTHER)),
         ("publish", subjects.register(OTHER)),
+        ("publish", subjects.verify(OTHER)),
+        ("publish", subjects.VERIFY),
         ("publish", subjects.CONTROL),
         ("publish", f"{somebodys_inbox}.ack.1"),
         ("publish", "$JS.API.INFO"),
@@ -107,6 +113,8 @@ def worker_attacks() -> list[tuple[str, str]]:
         ("subscribe", subjects.ANY_REGISTER),
         ("subscribe", subjects.TIME),
         ("subscribe", subjects.VERIFY),
+        ("subscribe", subjects.ANY_VERIFY),
+        ("subscribe", subjects.verify(OWN)),
         ("subscribe", f"{somebodys_inbox}.>"),
         ("subscribe", "_INBOX.>"),
         ("subscribe", "$JS.EVENT.>"),
@@ -228,6 +236,32 @@ async def test_an_answer_is_no_way_to_speak_for_another(site: EnrolledSite) -> N
         assert b"chosen by who asks" == own
         assert "" == asked[0]
         assert asked[1].startswith(link.inbox)
+
+
+async def test_a_worker_is_told_what_of_its_own_host_is_stored_and_of_no_other(
+    site: EnrolledSite, store: Store
+) -> None:
+    async with (
+        connected(site, "server", "server") as server,
+        connected(site, "worker", OWN) as link,
+        answering(server, store),
+    ):
+
+        async def verdict(sent: Tally) -> Verdict:
+            where = subjects.verify(OWN)
+            answer = await link.request(where, encode(sent), timeout_seconds=20)
+            return decode_verdict(answer or b"")
+
+        await settled(server)
+        own, other = (tally(host_batch(host=host), host=host) for host in (OWN, OTHER))
+
+        assert Verdict(rows=own.rows) == await verdict(own)
+        refused = await verdict(other)
+        assert ([], True) == (refused.rows, "another host's" in refused.problem)
+        for subject in (subjects.verify(OTHER), subjects.VERIFY):
+            assert await is_refused(link, "publish", subject)
+        # Nor does a server with an identity listen where all could ask about all.
+        assert "" == server.last_error
 
 
 async def test_an_acknowledgement_sent_elsewhere_is_no_sample_and_no_order(

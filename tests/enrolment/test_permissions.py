@@ -47,6 +47,7 @@ def own_subjects(host: str) -> list[str]:
         subjects.process_samples(host, "planner"),
         subjects.events(host),
         subjects.register(host),
+        subjects.verify(host),
     ]
 
 
@@ -65,8 +66,8 @@ def test_a_worker_may_speak_for_its_host_and_for_no_other(own: str, other: str) 
     def is_allowed(subject: str) -> bool:
         return any(matches(pattern, subject) for pattern in may)
 
-    assert [True] * 5 == [is_allowed(subject) for subject in own_subjects(own)]
-    assert [False] * 5 == [is_allowed(subject) for subject in own_subjects(other)]
+    assert [True] * 6 == [is_allowed(subject) for subject in own_subjects(own)]
+    assert [False] * 6 == [is_allowed(subject) for subject in own_subjects(other)]
 
 
 @given(NAMES)

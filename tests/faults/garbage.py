@@ -45,6 +45,7 @@ def _subjects() -> list[str]:
         f"{subjects.PREFIX}.events.nobody",
         subjects.register(HOST),
         subjects.register(runtime.boot_id()),
+        subjects.verify(HOST),
         subjects.VERIFY,
         subjects.TIME,
     ]

@@ -24,10 +24,11 @@ from golden import (
 
 from robometrics import subjects
 from robometrics.api.verify import answering
-from robometrics.broker import Link
+from robometrics.broker import AckedPublisher, Link, Message
 from robometrics.consumers.persist import persist
 from robometrics.consumers.rollup import rollup
-from robometrics.errors import DiscardMessageError
+from robometrics.errors import DiscardMessageError, NoVerifierError
+from robometrics.publisher.destination import Destination
 from robometrics.requests import (
     AnyRequest,
     Reply,
@@ -88,6 +89,30 @@ async def test_a_worker_of_release_1_understands_what_it_is_answered(
     assert {"rows", "events"} == {*said}
     assert msgspec.to_builtins(TALLY_V1[0].rows) == said["rows"]
     assert TALLY_V1[0].events == said["events"]
+
+
+async def test_a_worker_asks_a_server_of_release_1_where_that_one_listens(
+    link: Link, store: Store
+) -> None:
+    """Releases before hosts had subjects of their own to ask on."""
+    tally, verdict = TALLY_V1[0], VERDICTS_V1[0]
+    asked: list[str] = []
+
+    async def answer(message: Message) -> None:
+        asked.append(message.subject)
+        await message.respond(bytes.fromhex(verdict[1]))
+
+    async with AckedPublisher.open(link, max_in_flight=8) as publisher:
+        destination = Destination(link, publisher)
+        old = await link.subscribe(subjects.VERIFY, answer)
+        assert [verdict[0]] == await destination.judge([tally])
+        await link.unsubscribe(old)
+        with pytest.raises(NoVerifierError):
+            await destination.judge([tally])
+        async with answering(link, store):
+            [told] = await destination.judge([tally])
+    assert tally.rows == told.rows
+    assert [subjects.VERIFY] == asked
 
 
 async def test_of_a_later_worker_everything_known_here_is_stored(
