@@ -112,7 +112,14 @@ def run_revoke(options: argparse.Namespace) -> int:
 
 def _of_site(office: Office, site: Site) -> str:
     folder, file = office.folder, office.credentials_file(site, "server", "server")
-    more = "; NATS_RESOLVER_DIR is then wanted, too" if site.kind == "operator" else ""
+    more = account = ""
+    if site.kind == "operator":
+        from robometrics.enrolment.operator import account_id  # noqa: PLC0415
+
+        more = "; NATS_RESOLVER_DIR is then wanted, too"
+        account = (
+            f"3. what watches the broker may want its account: {account_id(site)}\n"
+        )
     return f"""\
 the site is in {folder}; keep a copy of it, and keep it secret.
 1. nats-server: add this to a configuration in {folder.parent}, and start it again{more}
@@ -120,7 +127,7 @@ the site is in {folder}; keep a copy of it, and keep it secret.
 2. robometrics-server, and commands that ask the broker: let their user alone read
      {file}
    and start them with ROBOMETRICS_NATS_CREDENTIALS_FILE naming it
-"""
+{account}"""
 
 
 def _of_worker(host: str, file: Path) -> str:

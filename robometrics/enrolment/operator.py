@@ -44,9 +44,14 @@ def new_keys() -> dict[str, str]:
     }
 
 
+def account_id(site: Site) -> str:
+    """Return what the brokers call the account in which all of the site happens."""
+    return public_key(site.keys["account"])
+
+
 def user_credentials(site: Site, role: Role, name: str, seed: str) -> str:
     """Return the credentials of one identity, signed by the key of its role."""
-    nats = {"type": "user", "issuer_account": public_key(site.keys["account"])}
+    nats = {"type": "user", "issuer_account": account_id(site)}
     user = public_key(seed)
     jwt = signed(site.keys[role], user, escape(name), nats)
     return credentials(jwt, seed)
@@ -71,8 +76,7 @@ def account(site: Site) -> str:
         nats["revocations"] = {
             each.public_key: each.at_seconds for each in site.revoked
         }
-    name = public_key(site.keys["account"])
-    return signed(site.keys["operator"], name, "ROBOMETRICS", nats)
+    return signed(site.keys["operator"], account_id(site), "ROBOMETRICS", nats)
 
 
 def configuration(site: Site) -> str:
@@ -97,7 +101,7 @@ resolver {{
 }}
 resolver_preload {{
   {system}: {system_jwt}
-  {public_key(site.keys["account"])}: {account(site)}
+  {account_id(site)}: {account(site)}
 }}
 """
 

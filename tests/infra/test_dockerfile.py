@@ -133,7 +133,8 @@ def test_an_image_runs_one_of_our_programs_as_nobody_special(stage: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("stage", "extras"), [("worker", ("worker",)), ("server", ("server", "export"))]
+    ("stage", "extras"),
+    [("worker", ("worker", "identity")), ("server", ("server", "export", "identity"))],
 )
 def test_an_image_installs_the_extras_of_its_program(
     stage: str, extras: tuple[str, ...]

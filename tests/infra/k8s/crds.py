@@ -3,7 +3,7 @@
 Written by hand from the definitions of their projects, which no package registry has: a
 field that is not here is refused, so who uses another one looks it up first.
 
-- KEDA: ``config/crd/bases/keda.sh_scaledobjects.yaml`` of kedacore/keda, and of the
+- KEDA: ``config/crd/bases/keda.sh_*.yaml`` of kedacore/keda, and of the
   trigger ``pkg/scalers/nats_jetstream_scaler.go``
 - NACK: ``deploy/crds/jetstream.nats.io_{streams,consumers}.yaml`` of nats-io/nack
 - MongoDB: ``config/crd/bases/mongodbcommunity.mongodb.com_mongodbcommunity.yaml`` of
@@ -74,13 +74,13 @@ _SCALED_OBJECT = only(
     ),
     triggers=some(
         only(
-            "type metadata",
+            "type metadata authenticationRef",
             type=choice("nats-jetstream"),
+            authenticationRef=_NAMED,
             # All of a trigger's values are strings.
             metadata=only(
-                "natsServerMonitoringEndpoint account stream consumer",
+                "natsServerMonitoringEndpoint stream consumer",
                 natsServerMonitoringEndpoint=TEXT,
-                account=TEXT,
                 stream=TEXT,
                 consumer=TEXT,
                 lagThreshold={"type": "string", "pattern": "^[0-9]+$"},
@@ -88,6 +88,12 @@ _SCALED_OBJECT = only(
                 useHttps=choice("true", "false"),
             ),
         )
+    ),
+)
+_AUTHENTICATION = only(
+    "secretTargetRef",
+    secretTargetRef=some(
+        only("parameter name key", parameter=choice("accountID"), name=TEXT, key=TEXT)
     ),
 )
 _STREAM = only(
@@ -145,35 +151,54 @@ _MONGO = only(
 
 SPECS: dict[tuple[str, str], Schema] = {
     ("keda.sh/v1alpha1", "ScaledObject"): _SCALED_OBJECT,
+    ("keda.sh/v1alpha1", "TriggerAuthentication"): _AUTHENTICATION,
     ("jetstream.nats.io/v1beta2", "Stream"): _STREAM,
     ("jetstream.nats.io/v1beta2", "Consumer"): _CONSUMER,
     ("mongodbcommunity.mongodb.com/v1", "MongoDBCommunity"): _MONGO,
 }
 
 SIZE = {"type": "string", "pattern": r"^\d+(Mi|Gi|Ti)$"}
+TLS = only("enabled secretName", enabled=FLAG, secretName=TEXT)
+ADDED = some(
+    only("op path value", op=choice("add"), path={"pattern": "/-$"}, value=ANYTHING)
+)
+"""A JSON patch."""
+
 NATS_VALUES = only(
     config=only(
-        cluster=only(enabled=FLAG, replicas=NUMBER),
+        cluster=only(enabled=FLAG, replicas=NUMBER, tls=TLS),
+        nats=only(tls=TLS),
         jetstream=only(
             enabled=FLAG,
             fileStore=only(pvc=only(size=SIZE, storageClassName=TEXT)),
             merge=only(sync_interval=TEXT),
         ),
         # Goes into the server's file as it is.
-        merge=only(max_payload=NUMBER, feature_flags=only(js_ack_fc_v2=FLAG)),
+        merge={
+            "type": "object",
+            "properties": {
+                "max_payload": NUMBER,
+                "feature_flags": only(js_ack_fc_v2=FLAG),
+                "$include": TEXT,  # a line of its own, no pair
+            },
+            "additionalProperties": False,
+        },
     ),
     container=only(
         image=only("tag", tag=TEXT),
-        env=only(GOMEMLIMIT=SIZE | {"pattern": r"^\d+[MG]iB$"}),
+        env=only(GOMEMLIMIT=SIZE | {"pattern": r"^\d+[MG]iB$"}, NATS_RESOLVER_DIR=TEXT),
         merge=only(resources=only(requests=ANYTHING, limits=ANYTHING)),
+        patch=ADDED,
     ),
     podTemplate=only(
+        patch=ADDED,
         topologySpreadConstraints={
             "type": "object",
             "additionalProperties": only(
                 maxSkew=NUMBER, whenUnsatisfiable=choice("DoNotSchedule")
             ),
-        }
+        },
     ),
+    tlsCA=only("enabled secretName", enabled=FLAG, secretName=TEXT),
     natsBox=only(enabled=FLAG),
 )

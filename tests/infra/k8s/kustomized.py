@@ -1,8 +1,8 @@
 """What ``kubectl kustomize`` makes of the folders under ``infra/k8s``.
 
-Only what those use: resources, tags of images, and JSON patches that add and replace.
-What else a kustomization asks for is refused, and where there is a kubectl a test holds
-this equal to it.
+Only what those use: resources, components, tags of images, and JSON patches that add
+and replace. What else a kustomization asks for is refused, and where there is a kubectl
+a test holds this equal to it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import yaml
 
 Object = dict[str, Any]
 Key = tuple[str, str, str]
-_KNOWN = {"apiVersion", "kind", "resources", "images", "patches"}
+_KNOWN = {"apiVersion", "kind", "resources", "components", "images", "patches"}
 
 
 def built(folder: Path) -> list[Object]:
@@ -24,18 +24,25 @@ def built(folder: Path) -> list[Object]:
     Raises:
         ValueError: Something is asked for that is not known here, or matches nothing.
     """
+    objects: list[Object] = []
+    _build(objects, folder)
+    return objects
+
+
+def _build(objects: list[Object], folder: Path) -> None:
+    """Add what *folder* describes, and change what it wants changed of all of them."""
     [wanted] = documents(folder / "kustomization.yaml")
     if unknown := {*wanted} - _KNOWN:
         raise ValueError(f"{folder}: {unknown} is not known here")
-    objects: list[Object] = []
-    for name in wanted["resources"]:
+    for name in wanted.get("resources", []):
         path = folder / name
         objects += built(path) if path.is_dir() else documents(path)
+    for name in wanted.get("components", []):
+        _build(objects, folder / name)
     for image in wanted.get("images", []):
         _set_tag(objects, image)
     for each in wanted.get("patches", []):
         _patch(objects, each)
-    return objects
 
 
 def documents(path: Path) -> list[Object]:
@@ -86,7 +93,8 @@ def _patch(objects: list[Object], wanted: dict[str, Any]) -> None:
     found = [
         each
         for each in objects
-        if (each["kind"], each["metadata"]["name"]) == (target["kind"], target["name"])
+        if each["kind"] == target["kind"]
+        and each["metadata"]["name"] == target.get("name", each["metadata"]["name"])
     ]
     if not found:
         raise ValueError(f"no object is {target}")
@@ -98,9 +106,12 @@ def _patch(objects: list[Object], wanted: dict[str, Any]) -> None:
 
 
 def put(each: Object, path: str, value: Any) -> None:
-    """Set what is at a JSON pointer; a number in it counts items of a list."""
+    """Set what is at a JSON pointer; a number counts items of a list, - adds one."""
     *above, last = path.strip("/").split("/")
     place: Any = each
     for part in above:
         place = place[int(part) if isinstance(place, list) else part]
-    place[int(last) if isinstance(place, list) else last] = value
+    if last == "-":
+        place.append(value)
+    else:
+        place[int(last) if isinstance(place, list) else last] = value

@@ -13,6 +13,7 @@ from robometrics.api.health import HealthController
 from robometrics.broker.provisioning import stream_config
 from robometrics.cli.services import DRAIN_SECONDS
 from robometrics.errors import RoboMetricsError
+from robometrics.exposure import refuse_exposed
 from robometrics.requests import WhoRequest, decode_request
 from robometrics.settings import ServerSettings
 
@@ -36,6 +37,8 @@ def disagreements(site: Site) -> Iterator[str]:
     for each in site.of("Deployment"):
         try:
             settings = site.server_settings(each)
+            if "api" in settings.roles:
+                refuse_exposed(settings.bind, settings.login)
         except RoboMetricsError as exc:
             yield f"settings: {exc}"
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from functools import cache
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from .kustomized import Object, built, containers, documents, key_of
 
 INFRA = Path(__file__).resolve().parents[3] / "infra"
 K8S = INFRA / "k8s"
+VARIABLE = re.compile(r"\$\((\w+)\)")
 SECRETS = {
-    ("robometrics-nats", "url"): "nats://nats:4222",
+    ("robometrics-nats", "url"): "tls://nats:4222",
     ("robometrics-mongo", "connectionString.standard"): "mongodb://mongo:27017",
 }
 """What a site gives; docs/kubernetes.md tells how."""
@@ -69,7 +71,9 @@ class Site:
             elif field := source.get("fieldRef"):
                 environ[each["name"]] = f"<{field['fieldPath']}>"
             else:
-                environ[each["name"]] = each["value"]
+                environ[each["name"]] = VARIABLE.sub(
+                    lambda found: environ[found[1]], each["value"]
+                )
         return environ
 
     def deployed(self, labels: dict[str, str], namespace: str) -> list[Object]:

@@ -10,7 +10,7 @@ import pytest
 from robometrics import subjects
 from robometrics.broker.provisioning import _NOT_YET
 
-from . import ours, theirs
+from . import identity, ours, theirs
 from .kustomized import built, put
 from .site import K8S, Site
 
@@ -21,7 +21,10 @@ TRIGGER = "/spec/triggers/0/metadata"
 
 
 @pytest.mark.parametrize("name", ["single", "cluster"])
-@pytest.mark.parametrize("differences", [ours.disagreements, theirs.disagreements])
+@pytest.mark.parametrize(
+    "differences",
+    [ours.disagreements, theirs.disagreements, identity.disagreements],
+)
 def test_a_site_agrees_with_the_programs(
     name: str, differences: Callable[[Site], Iterator[str]]
 ) -> None:
@@ -40,6 +43,7 @@ OURS: list[Spoil] = [
     ("Deployment", "persist", f"{CONTAINER}/args/0", "--roles=api", "roles:"),
     ("Deployment", "persist", f"{CONTAINER}/args/0", "--roles=store", "settings:"),
     ("Deployment", "api", f"{CONTAINER}/args/1", "--bind=127.0.0.1", "is probed"),
+    ("Deployment", "api", f"{CONTAINER}/args/2", "--login=auto", "lets other machines"),
     ("Deployment", "api", f"{CONTAINER}/ports/0/containerPort", 80, "is probed"),
     ("Deployment", "api", f"{CONTAINER}/livenessProbe/httpGet/path", "/", "Probe asks"),
     ("Deployment", "api", f"{CONTAINER}/ports/0/name", "web", "leads nowhere"),
@@ -115,6 +119,10 @@ THEIRS: list[Spoil] = [
         "nats:8222",
         "alone",
     ),
+    (
+        *("ScaledObject", "rollup", "/spec/triggers/0/authenticationRef/name", "x"),
+        "which account",
+    ),
     ("ScaledObject", "persist", "/spec/minReplicaCount", 1, "is left"),
     ("Deployment", "persist", "/spec/replicas", 2, "two owners"),
     ("Deployment", "api", "/spec/replicas", 1, "is left"),
@@ -160,6 +168,19 @@ THEIRS: list[Spoil] = [
     ),
 ]
 
+VOLUME = f"{POD}/volumes/1/secret"
+IDENTITY: list[Spoil] = [
+    ("Deployment", "rollup", f"{VOLUME}/defaultMode", 0o444, "others may read"),
+    ("Deployment", "rollup", f"{VOLUME}/secretName", "x", "nobody hands it"),
+    ("Deployment", "rollup", f"{POD}/securityContext/fsGroup", 1, "cannot read"),
+    (
+        *("ConfigMap", "robometrics", "/data/ROBOMETRICS_NATS_CA_FILE"),
+        *("/etc/ssl/ca.crt", "nobody hands it"),
+    ),
+    ("DaemonSet", "worker", f"{CONTAINER}/env/6/value", "/x", "nobody hands it"),
+    ("DaemonSet", "worker", f"{POD}/volumes/5/secret/defaultMode", 0o644, "others"),
+]
+
 
 @pytest.mark.parametrize(
     ("differences", "spoil"),
@@ -171,6 +192,10 @@ THEIRS: list[Spoil] = [
         *[
             pytest.param(theirs.disagreements, each, id=f"{each[1]}{each[2]}")
             for each in THEIRS
+        ],
+        *[
+            pytest.param(identity.disagreements, each, id=f"{each[1]}{each[2]}")
+            for each in IDENTITY
         ],
     ],
 )
@@ -193,6 +218,12 @@ def test_a_spoiled_value_is_noticed(
         ("/container/image/tag", "2.10-alpine", "another version"),
         ("/config/cluster/replicas", 5, "as many servers"),
         ("/config/jetstream/fileStore/pvc/size", "64Gi", "does not fit"),
+        ("/config/merge/$include", "nats-access.conf", "reads of nobody"),
+        ("/container/patch/0/value/mountPath", "/etc/other", "reads of nobody"),
+        ("/podTemplate/patch/0/value/configMap/name", "x", "is not handed"),
+        ("/container/env/NATS_RESOLVER_DIR", "/accounts", "forgets"),
+        ("/config/cluster/tls/enabled", False, "without TLS"),
+        ("/config/nats/tls/enabled", False, "without TLS"),
     ],
 )
 def test_a_spoiled_value_of_the_broker_is_noticed(
@@ -201,7 +232,8 @@ def test_a_spoiled_value_of_the_broker_is_noticed(
     site = Site("cluster")
     put(site.values, path, value)
 
-    assert [] != [line for line in theirs.disagreements(site) if told in line]
+    found = [*theirs.disagreements(site), *identity.broker(site.values)]
+    assert [] != [line for line in found if told in line]
 
 
 def test_nack_makes_the_streams_and_durables_of_the_code() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,7 +13,9 @@ import pytest
 import yaml
 
 from robometrics.embedded import binaries
+from robometrics.enrolment.office import Office
 
+from .charted import broker_file
 from .crds import NATS_VALUES, SPECS
 from .kustomized import Object, built, documents, key_of, put
 
@@ -92,15 +93,19 @@ def test_a_broker_accepts_what_the_values_put_into_its_file(
 ) -> None:
     """The chart writes them as JSON, in which a size in words would be a mistake."""
     [values] = documents(K8S / f"nats/{name}.yaml")
-    config = values["config"]
-    merged = {"jetstream": config["jetstream"]["merge"], **config["merge"]}
+    office = Office(tmp_path / "robometrics")
+    office.open("operator")
 
     def refused(**changes: Any) -> bool:
-        file = tmp_path / "nats.conf"
-        file.write_text(json.dumps(merged | changes))
+        file = tmp_path / "nats-config" / "nats.conf"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(broker_file(values, **changes))
+        environ = {"NATS_RESOLVER_DIR": str(tmp_path)}
         command = [str(binaries.nats_server()), "-t", "-c", str(file)]
         return bool(
-            subprocess.run(command, capture_output=True, check=False).returncode
+            subprocess.run(
+                command, env=environ, capture_output=True, check=False
+            ).returncode
         )
 
     assert not refused()

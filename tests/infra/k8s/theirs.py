@@ -87,6 +87,9 @@ def scaling(site: Site, each: Object, settings: ServerSettings) -> Iterator[str]
     wanted = f"{RELEASE}-headless.{namespace}.svc.cluster.local:{MONITOR}"
     if asked["natsServerMonitoringEndpoint"] != wanted:
         yield f"{name}: {wanted} alone knows each broker by its name"
+    by = site.of("TriggerAuthentication")
+    if trigger["authenticationRef"]["name"] not in [x["metadata"]["name"] for x in by]:
+        yield f"{name}: nobody says which account the stream is of"
 
 
 def budget(site: Site, each: Object) -> Iterator[str]:
