@@ -15,8 +15,9 @@ shift
 names=
 for name; do
   case $name in
-    *:* | [0-9]*.*[0-9]) names="$names,IP:$name" ;;
-    *) names="$names,DNS:$name" ;;
+    *:*) names="$names,IP:$name" ;;
+    *[!0-9.]*) names="$names,DNS:$name" ;;
+    *) names="$names,IP:$name" ;;
   esac
 done
 mkdir -p "$folder"
