@@ -39,8 +39,21 @@ _OURS = re.compile(r"robometrics(-worker|-server|-sync)?(?= |$)")
 _HERE = re.compile(r"<<(\w+)$.*?^\1$", re.MULTILINE | re.DOTALL)
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*")
 _REDIRECTION = re.compile(r"[<>]+&?")
-_SHELL = {"for", "do", "done", "export", "cat", "cd", "kill", ".", "echo"}
+_SHELL = {
+    "for",
+    "do",
+    "done",
+    "export",
+    "cat",
+    "cd",
+    "kill",
+    ".",
+    "echo",
+    "cp",
+    "mkdir",
+}
 _OTHERS = {
+    "certificate.sh",  # in infra/nats
     *("curl", "docker", "helm", "install", "kubectl", "mongodump", "mongorestore"),
     *("nats", "prometheus", "promtool", "python3", "systemctl", "systemd-sysusers"),
 }

@@ -7,6 +7,7 @@ import re
 from robometrics.publisher.pods.labels import PREFIX
 from robometrics.publisher.pods.names import Place
 
+from . import identity
 from .site import K8S, SECRETS, Site
 
 ROOT = K8S.parents[1]
@@ -19,21 +20,45 @@ def test_every_path_on_the_page_exists() -> None:
 
     assert {"infra/k8s/overlays/single", "infra/k8s/nats/values-single.yaml"} < paths
     assert [] == [each for each in paths if not (ROOT / each).exists()]
-    assert {"base/", "nack/", "nats/", "overlays/single", "overlays/cluster"} == folders
+    assert {
+        *("base/", "nack/", "nats/", "overlays/single", "overlays/cluster"),
+        *("components/identity", "components/ingress"),
+    } == folders
     assert all((K8S / each).is_dir() for each in folders)
 
 
 def test_it_makes_every_secret_that_is_read() -> None:
-    made = re.findall(
-        r"create secret generic (\S+) \\\n +--from-literal=([\w.]+)=", PAGE
-    )
+    made = {
+        (name, key)
+        for name, literals in re.findall(
+            r"create secret generic (\S+) \\\n((?: +--from-literal=.*\n)+)", PAGE
+        )
+        for key in re.findall(r"--from-literal=([\w.]+)=", literals)
+    }
 
-    assert {*SECRETS} <= {*made}
+    assert {*SECRETS, ("robometrics-nats", "account")} <= made
+    [by] = Site("cluster").of("TriggerAuthentication")
+    [account] = by["spec"]["secretTargetRef"]
+    assert (account["name"], account["key"]) in made
     [mongo] = Site("cluster").of("MongoDBCommunity")
     wanted = {user["passwordSecretRef"]["name"] for user in mongo["spec"]["users"]}
     assert ("robometrics-mongo-$user", "password") in made
     users = re.findall(r"for user in ([\w ]+);", PAGE)[0].split()
     assert {f"robometrics-mongo-{user}" for user in users} == wanted
+
+
+def test_it_hands_to_programs_and_broker_the_files_that_they_read() -> None:
+    for namespace, kind in (
+        ("robometrics", f"secret generic {identity.IDENTITY}"),
+        ("robometrics-workers", f"secret generic {identity.IDENTITY}"),
+        ("robometrics", f"configmap {identity.ACCESS}"),
+        ("robometrics", "secret generic nats-tls"),
+    ):
+        assert f"kubectl --namespace {namespace} create {kind} " in PAGE
+    for file in ("credentials/server.creds", "nats-access.conf"):
+        assert f"--from-file=site/{file}" in PAGE
+    for file in ("ca.crt", "tls.crt", "tls.key"):
+        assert f"--from-file=tls/{file}" in PAGE
 
 
 def test_a_program_in_a_pod_mounts_what_the_worker_offers() -> None:
