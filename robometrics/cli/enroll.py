@@ -15,7 +15,6 @@ from robometrics.settings import SiteSettings, add_flags, load
 
 if TYPE_CHECKING:
     from robometrics.enrolment.office import Office
-    from robometrics.enrolment.permissions import Role
     from robometrics.enrolment.site import Site
 
 
@@ -24,16 +23,24 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "enroll",
         help="give a host credentials for the broker",
         description="Let a host in at the broker: its worker may speak for this host "
-        "alone. The first call makes the site, and credentials for the server.",
+        "alone. The first call makes the site, and credentials for the server; a later "
+        "one without a host writes anew what the broker reads.",
         allow_abbrev=False,
     )
     enroll.add_argument(
         "host", nargs="?", metavar="HOST", help="none: the site and its server alone"
     )
-    enroll.add_argument(
+    kind = enroll.add_mutually_exclusive_group()
+    kind.add_argument(
         "--program",
         action="store_true",
         help="for programs that register by the network, not for the worker",
+    )
+    kind.add_argument(
+        "--leaf",
+        metavar="HOSTS",
+        help="for the broker (HOST is its name) of a site behind a link: it may speak "
+        "for these hosts, separated by commas",
     )
     enroll.add_argument(
         "--operator",
@@ -68,12 +75,10 @@ def run_enroll(options: argparse.Namespace) -> int:
         if is_new:
             print(_of_site(office, site))
         if options.host is not None:
-            role: Role = "program" if options.program else "worker"
-            path = office.enroll(role, options.host)
-            if options.program:
-                print(_of_programs(options.host, path, office.token_file(options.host)))
-            else:
-                print(_of_worker(options.host, path))
+            print(_enrolled(office, options.host, options))
+        elif not is_new:
+            office.renew()
+            print(f"{office.access_file} is written anew")
         if site.kind == "users" and not is_new:
             print(_have_reloaded(settings))
     except RoboMetricsError as exc:
@@ -95,10 +100,12 @@ def run_revoke(options: argparse.Namespace) -> int:
     try:
         settings = load(SiteSettings, vars(options))
         office = Office(Path(settings.site_dir).expanduser().absolute())
-        site = office.revoke(options.host)
+        site, linked = office.revoke(options.host)
         print(f"{options.host} is revoked in {office.folder}")
         if site.kind == "users":
             print(_have_reloaded(settings))
+            if linked:
+                print("start nats-server again: it keeps the links of sites' brokers")
             return 0
         broker = msgspec.structs.replace(
             settings.broker, credentials_file=str(office.system_file)
@@ -108,6 +115,16 @@ def run_revoke(options: argparse.Namespace) -> int:
         return complain(exc)
     print(f"the broker at {settings.broker.shown} lets it in no more")
     return 0
+
+
+def _enrolled(office: Office, name: str, options: argparse.Namespace) -> str:
+    """Enroll one; return what to do with its files."""
+    if options.leaf is not None:
+        return _of_leaf(name, office.enroll_leaf(name, options.leaf.split(",")))
+    if options.program:
+        path = office.enroll("program", name)
+        return _of_programs(name, path, office.token_file(name))
+    return _of_worker(name, office.enroll("worker", name))
 
 
 def _of_site(office: Office, site: Site) -> str:
@@ -147,6 +164,18 @@ and start them with ROBOMETRICS_NATS_CREDENTIALS_FILE naming the first,
 ROBOMETRICS_REGISTER_TOKEN_FILE the second, and
 ROBOMETRICS_REGISTER_HOST={shlex.quote(printable(host))}
 The worker wants the token, too: ROBOMETRICS_REGISTER_TOKEN_FILE
+"""
+
+
+def _of_leaf(name: str, files: list[Path]) -> str:
+    moved = "\n  ".join(map(str, files))
+    more = " NATS_LEAF_CREDENTIALS (the second file) and NATS_RESOLVER_DIR, too;"
+    return f"""\
+the broker {printable(name)} is enrolled: move to its machine (mode 0600, for its user)
+  {moved}
+add this as the last line to its leaf.conf, and start it again;{more * (len(files) - 1)}
+its hosts connect to it with what they have
+     include "{files[0].name}"
 """
 
 

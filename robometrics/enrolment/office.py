@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
-from robometrics.enrolment import operator, users
+from robometrics.enrolment import leaf, operator, users
 from robometrics.enrolment.keys import new_seed, public_key
 from robometrics.enrolment.permissions import Role
 from robometrics.enrolment.site import (
+    LEAF,
     SERVER,
     Identity,
     Kind,
@@ -72,6 +75,15 @@ class Office:
             self._write(site)
             return site, True
 
+    def renew(self) -> None:
+        """Write anew what nats-server reads: another release may permit something else.
+
+        Raises:
+            EnrolmentError: There is no site.
+        """
+        with locked(self.folder):
+            self._write(self._site())
+
     def enroll(self, role: Role, host: str) -> Path:
         """Enroll one; return the file of its credentials.
 
@@ -82,12 +94,10 @@ class Office:
             EnrolmentError: It is enrolled already, or its name is the server's.
             InvalidNameError: No host can be called that.
         """
-        escape(host)
-        if host == SERVER:
-            raise EnrolmentError(f"{SERVER!r} is the name of the server itself")
+        _refuse_name(host)
         with locked(self.folder):
             site = self._site()
-            if any(each.role == role for each in site.of(host)):
+            if any(each.role in (role, LEAF) for each in site.of(host)):
                 raise EnrolmentError(
                     f"the {role} of {host} is enrolled already; if its credentials are "
                     f"lost, or were seen by others: robometrics revoke {host}, then "
@@ -99,10 +109,40 @@ class Office:
             self._write(site)
             return path
 
-    def revoke(self, host: str) -> Site:
-        """Let nobody in any more as *host*; return the site as it is then.
+    def enroll_leaf(self, name: str, hosts: Sequence[str]) -> list[Path]:
+        """Enroll the broker of a site, that speaks for *hosts*; return its files.
+
+        The first is what it includes; of a fleet the second are its credentials.
+
+        Raises:
+            EnrolmentError: Its name is taken, or a host's worker is not enrolled.
+            InvalidNameError: It cannot be called that.
+        """
+        _refuse_name(name)
+        with locked(self.folder):
+            site = self._site()
+            if site.of(name):
+                raise EnrolmentError(
+                    f"{name} is enrolled already: robometrics revoke {name}, then "
+                    "enroll it anew, or choose another name"
+                )
+            for host in hosts:
+                if not any(each.role == "worker" for each in site.of(host)):
+                    raise EnrolmentError(
+                        f"the worker of {host} is not enrolled: first robometrics "
+                        f"enroll {host}"
+                    )
+            files = self._add_leaf(site, name, hosts)
+            self._write(site)
+            return files
+
+    def revoke(self, host: str) -> tuple[Site, bool]:
+        """Let nobody in any more as *host*.
 
         It may be repeated, should the broker not have been told.
+
+        Returns:
+            The site as it is then, and whether a leaf spoke for *host*, or was it.
 
         Raises:
             EnrolmentError: Nobody was ever enrolled as that.
@@ -110,6 +150,7 @@ class Office:
         with locked(self.folder):
             site = self._site()
             gone = site.of(host)
+            linked = any(host in (each.name, *each.hosts) for each in site.leaves)
             if not gone and host not in (each.name for each in site.revoked):
                 raise EnrolmentError(f"nobody is enrolled as {host}")
             site.identities = [each for each in site.identities if each not in gone]
@@ -119,9 +160,16 @@ class Office:
             for each in gone:
                 self.credentials_file(site, each.role, host).unlink(missing_ok=True)
             self.token_file(host).unlink(missing_ok=True)
-            return site
+            self.leaf_file(host).unlink(missing_ok=True)
+            return site, linked
 
-    def credentials_file(self, site: Site, role: Role, name: str) -> Path:
+    def leaf_file(self, name: str) -> Path:
+        """What the broker of a site includes."""
+        return self.folder / "credentials" / f"{escape(name)}.leaf.conf"
+
+    def credentials_file(
+        self, site: Site, role: Role | Literal["leaf"], name: str
+    ) -> Path:
         ending = "creds" if site.kind == "operator" else "nkey"
         whose = SERVER if role == SERVER else f"{escape(name)}.{role}"
         return self.folder / "credentials" / f"{whose}.{ending}"
@@ -148,6 +196,25 @@ class Office:
         site.identities = [*site.identities, Identity(role, name, public_key(seed))]
         return path
 
+    def _add_leaf(self, site: Site, name: str, hosts: Sequence[str]) -> list[Path]:
+        seed = new_seed("user")
+        identity = Identity(LEAF, name, public_key(seed), tuple(hosts))
+        files = [self.leaf_file(name)]
+        if site.kind == "operator":
+            files.append(self.credentials_file(site, LEAF, name))
+            write_private(files[1], operator.leaf_credentials(site, identity, seed))
+            account = operator.account_id(site)
+            proof = f"credentials: $NATS_LEAF_CREDENTIALS, account: {account}"
+            access = operator.configuration(site)
+        else:
+            proof = f"nkey: {seed}"
+            access = users.configuration(
+                [x for x in site.identities if x.name in hosts]
+            )
+        write_private(files[0], leaf.configuration(proof, access))
+        site.identities = [*site.identities, identity]
+        return files
+
     def _write(self, site: Site) -> None:
         write_site(self.folder, site)
         if site.kind == "operator":
@@ -156,3 +223,9 @@ class Office:
             text = users.configuration(site.identities)
         write_private(self.access_file, text)
         self.access_file.chmod(0o644)  # public keys alone; the broker is another user
+
+
+def _refuse_name(name: str) -> None:
+    escape(name)
+    if name == SERVER:
+        raise EnrolmentError(f"{SERVER!r} is the name of the server itself")

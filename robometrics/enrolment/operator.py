@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from robometrics.enrolment import leaf
 from robometrics.enrolment.claims import credentials, signed
 from robometrics.enrolment.keys import new_seed, public_key
 from robometrics.enrolment.permissions import (
     ANSWER_WITHIN_SECONDS,
     CONNECTION_TYPES,
+    LEAF_CONNECTION_TYPES,
     ROLES,
     TEMPLATE,
     Role,
     permissions_of,
 )
-from robometrics.enrolment.site import Site
+from robometrics.enrolment.site import Identity, Site
 from robometrics.subjects import escape
 
 UPDATE_SUBJECT = "$SYS.REQ.CLAIMS.UPDATE"
@@ -54,6 +56,24 @@ def user_credentials(site: Site, role: Role, name: str, seed: str) -> str:
     nats = {"type": "user", "issuer_account": account_id(site)}
     user = public_key(seed)
     jwt = signed(site.keys[role], user, escape(name), nats)
+    return credentials(jwt, seed)
+
+
+def leaf_credentials(site: Site, identity: Identity, seed: str) -> str:
+    """Return the credentials of a leaf, which say what it may.
+
+    The account itself signs for it: a role's key knows of one host, not of several.
+    """
+    may = leaf.permissions(identity, site.identities)
+    nats: dict[str, Any] = {
+        "type": "user",
+        "pub": {"allow": may.publish},
+        "sub": {"allow": may.subscribe},
+        "allowed_connection_types": LEAF_CONNECTION_TYPES,
+        **_UNLIMITED_USER,
+    }
+    name = escape(identity.name)
+    jwt = signed(site.keys["account"], identity.public_key, name, nats)
     return credentials(jwt, seed)
 
 

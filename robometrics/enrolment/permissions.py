@@ -6,7 +6,7 @@ the broker does not list here it refuses.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import msgspec
@@ -20,6 +20,8 @@ ROLES: tuple[Role, ...] = ("server", "worker", "program")
 ANSWER_WITHIN_SECONDS = 60
 CONNECTION_TYPES = ("STANDARD",)
 """No leaf node: a host's credentials are not for a broker that speaks for many."""
+
+LEAF_CONNECTION_TYPES = ("LEAFNODE",)
 
 
 class Permissions(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +49,22 @@ TEMPLATE = Names("{{name()}}", "{{subject()}}")
 def permissions_of(role: Role, names: Names) -> Permissions:
     """Return what an identity of *role* may do."""
     return _MAKERS[role](names)
+
+
+def permissions_of_leaf(
+    hosts: Iterable[Names], servers: Iterable[Names]
+) -> Permissions:
+    """Return what the broker of a site may pass on: what workers of *hosts* may do.
+
+    A permission to answer does nothing for a broker (tried with 2.15.1). So it may
+    speak to *servers* wherever they expect an answer; to others it may not.
+    """
+    workers = [_worker(each) for each in hosts]
+    publish = dict.fromkeys(each for may in workers for each in may.publish)
+    subscribe = dict.fromkeys(each for may in workers for each in may.subscribe)
+    return Permissions(
+        publish=(*publish, *map(_inbox, servers)), subscribe=tuple(subscribe)
+    )
 
 
 def _worker(names: Names) -> Permissions:

@@ -23,6 +23,9 @@ Kind = Literal["users", "operator"]
 SERVER: Literal["server"] = "server"
 """The role, and the name under which it is enrolled."""
 
+LEAF: Literal["leaf"] = "leaf"
+"""The role of a broker that speaks for the hosts of a site."""
+
 _FILE = "site.json"
 _SITE_BYTES_MAX = 64 << 20
 """Some hundred thousand hosts."""
@@ -31,11 +34,13 @@ _SITE_BYTES_MAX = 64 << 20
 class Identity(msgspec.Struct, frozen=True):
     """One that the broker lets in."""
 
-    role: Role
+    role: Role | Literal["leaf"]
     name: str
-    """The host's; of a server ``SERVER``."""
+    """The host's; of a server ``SERVER``; of a leaf that of its broker."""
 
     public_key: str
+    hosts: tuple[str, ...] = ()
+    """Of a leaf: for whom it may speak."""
 
 
 class Revoked(msgspec.Struct, frozen=True):
@@ -58,6 +63,10 @@ class Site(msgspec.Struct, kw_only=True):
 
     keys: dict[str, str] = {}
     """Of a fleet: secret keys, by what they are for."""
+
+    @property
+    def leaves(self) -> list[Identity]:
+        return [each for each in self.identities if each.role == LEAF]
 
     def of(self, name: str) -> list[Identity]:
         """Return the identities of one host, or of the server."""

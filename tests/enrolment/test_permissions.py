@@ -13,6 +13,7 @@ from robometrics.enrolment.permissions import (
     Names,
     Permissions,
     permissions_of,
+    permissions_of_leaf,
 )
 from robometrics.errors import InvalidNameError
 
@@ -68,6 +69,30 @@ def test_a_worker_may_speak_for_its_host_and_for_no_other(own: str, other: str) 
 
     assert [True] * 6 == [is_allowed(subject) for subject in own_subjects(own)]
     assert [False] * 6 == [is_allowed(subject) for subject in own_subjects(other)]
+
+
+@given(NAMES, NAMES, NAMES)
+@example("a", "b", "a.b")
+@example("a", "*", ">")
+@example("robot-1", "robot-2", "robot-10")
+def test_the_broker_of_a_site_may_speak_for_its_hosts_and_for_no_other(
+    first: str, second: str, other: str
+) -> None:
+    assume(other not in (first, second))
+    token_of(other)
+    hosts = [Names(token_of(first), "UFIRST"), Names(token_of(second), "USECOND")]
+    may = permissions_of_leaf(hosts, [Names("server", KEY)])
+
+    def is_allowed(subject: str) -> bool:
+        return any(matches(pattern, subject) for pattern in may.publish)
+
+    for own in (first, second):
+        assert [True] * 6 == [is_allowed(subject) for subject in own_subjects(own)]
+    assert [False] * 6 == [is_allowed(subject) for subject in own_subjects(other)]
+    inboxes = [f"{subjects.inbox_of(key)}.1" for key in (KEY, "UFIRST", "UOTHER")]
+    assert [True, True, False] == [is_allowed(inbox) for inbox in inboxes]
+    every = (*may.publish, *may.subscribe)
+    assert [] == [each for each in every if each.startswith(("$", "*", ">"))]
 
 
 @given(NAMES)

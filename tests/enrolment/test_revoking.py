@@ -141,6 +141,20 @@ async def test_what_is_enrolled_twice_or_never_is_refused_with_what_to_do(
         assert hint in capsys.readouterr().err
 
 
+async def test_what_the_broker_reads_is_written_anew_for_another_release(
+    tmp_path: Path,
+) -> None:
+    site = EnrolledSite("users", tmp_path)
+    wanted = site.office.access_file.read_text()
+    site.server.start()
+    site.office.access_file.write_text("what another release permitted")
+
+    assert 0 == await run(site, "enroll")
+
+    assert wanted == site.office.access_file.read_text()
+    site.server.stop()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_secrets_are_for_one_user_and_the_brokers_file_holds_none(
     kind: str, tmp_path: Path

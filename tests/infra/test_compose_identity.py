@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -140,6 +141,28 @@ async def test_the_broker_lets_in_who_is_enrolled_and_nobody_without_tls(
         "enrolled later",
     ) as link:
         await eventually(lambda: link.is_up)
+
+
+def test_a_certificate_is_renewed_by_the_same_authority(tmp_path: Path) -> None:
+    certify = [str(INFRA / "nats/certificate.sh"), str(tmp_path)]
+    made = []
+    for _ in range(2):
+        subprocess.run([*certify, "10.0.0.7", "3d.lab7"], check=True)
+        made.append(
+            [(tmp_path / each).read_text() for each in ("ca.crt", "tls.crt", "tls.key")]
+        )
+
+    assert made[0][0] == made[1][0]
+    assert not {*made[0][1:]} & {*made[1][1:]}
+    modes = {p.name: p.stat().st_mode & 0o777 for p in tmp_path.iterdir()}
+    assert {
+        "ca.crt": 0o644,
+        "ca.key": 0o600,
+        "tls.crt": 0o644,
+        "tls.key": 0o600,
+    } == modes
+    asked = subprocess.run(certify, capture_output=True, text=True, check=False)
+    assert (2, True) == (asked.returncode, "NAME..." in asked.stderr)
 
 
 def enroll(infra: Path, *host: str) -> None:
