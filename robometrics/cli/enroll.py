@@ -37,6 +37,12 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="for programs that register by the network, not for the worker",
     )
     kind.add_argument(
+        "--consumer",
+        action="store_true",
+        help="for servers without role api (HOST is a name for them): they read the "
+        "stream, and speak for nobody",
+    )
+    kind.add_argument(
         "--leaf",
         metavar="HOSTS",
         help="for the broker (HOST is its name) of a site behind a link: it may speak "
@@ -124,6 +130,8 @@ def _enrolled(office: Office, name: str, options: argparse.Namespace) -> str:
     if options.program:
         path = office.enroll("program", name)
         return _of_programs(name, path, office.token_file(name))
+    if options.consumer:
+        return _of_consumer(name, office.enroll("consumer", name))
     return _of_worker(name, office.enroll("worker", name))
 
 
@@ -164,6 +172,15 @@ and start them with ROBOMETRICS_NATS_CREDENTIALS_FILE naming the first,
 ROBOMETRICS_REGISTER_TOKEN_FILE the second, and
 ROBOMETRICS_REGISTER_HOST={shlex.quote(printable(host))}
 The worker wants the token, too: ROBOMETRICS_REGISTER_TOKEN_FILE
+"""
+
+
+def _of_consumer(name: str, file: Path) -> str:
+    return f"""\
+the consumers {printable(name)} are enrolled: let their user alone read
+  {file}
+and start robometrics-server of other roles than api with
+ROBOMETRICS_NATS_CREDENTIALS_FILE naming it
 """
 
 

@@ -14,8 +14,8 @@ import msgspec
 from robometrics import subjects
 from robometrics.broker.provisioning import ADVISORIES, STREAM
 
-Role = Literal["server", "worker", "program"]
-ROLES: tuple[Role, ...] = ("server", "worker", "program")
+Role = Literal["server", "consumer", "worker", "program"]
+ROLES: tuple[Role, ...] = ("server", "consumer", "worker", "program")
 
 ANSWER_WITHIN_SECONDS = 60
 CONNECTION_TYPES = ("STANDARD",)
@@ -92,22 +92,34 @@ def _program(names: Names) -> Permissions:
     return Permissions(publish=(register,), subscribe=(_inbox(names),))
 
 
+def _consumer(names: Names) -> Permissions:
+    """A server without role api keeps the stream and reads it, and speaks to nobody."""
+    streams = (STREAM, ADVISORIES)
+    api = (
+        *(f"STREAM.{verb}.{s}" for s in streams for verb in _STREAM_VERBS),
+        *(f"CONSUMER.{verb}.{s}.>" for s in streams for verb in _CONSUMER_VERBS),
+    )
+    inbox = _inbox(names)
+    return Permissions(
+        publish=(
+            *("$JS.API.INFO", *(f"$JS.API.{each}" for each in api)),
+            *(f"$JS.ACK.{stream}.>" for stream in streams),
+            *(f"$JS.ACK.*.*.{stream}.>" for stream in streams),
+            inbox,
+        ),
+        subscribe=(inbox,),
+    )
+
+
 def _server(names: Names) -> Permissions:
     """A server stores and serves all, and asks all workers.
 
     It answers into inboxes only: a permission to answer would hold for any subject
     that an asker makes up.
     """
-    streams = (STREAM, ADVISORIES)
-    api = (
-        *(f"STREAM.{verb}.{s}" for s in streams for verb in _STREAM_VERBS),
-        *(f"CONSUMER.{verb}.{s}.>" for s in streams for verb in _CONSUMER_VERBS),
-    )
     return Permissions(
         publish=(
-            *("$JS.API.INFO", *(f"$JS.API.{each}" for each in api)),
-            *(f"$JS.ACK.{stream}.>" for stream in streams),
-            *(f"$JS.ACK.*.*.{stream}.>" for stream in streams),
+            *_consumer(names).publish,
             *(subjects.SAMPLES, subjects.EVENTS),
             *(subjects.CONTROL, subjects.ANY_REGISTER, f"{subjects.INBOX}.>"),
         ),
@@ -122,6 +134,7 @@ _STREAM_VERBS = ("CREATE", "UPDATE", "INFO", "MSG.GET")
 _CONSUMER_VERBS = ("CREATE", "DURABLE.CREATE", "INFO", "DELETE", "MSG.NEXT")
 _MAKERS: dict[Role, Callable[[Names], Permissions]] = {
     "server": _server,
+    "consumer": _consumer,
     "worker": _worker,
     "program": _program,
 }

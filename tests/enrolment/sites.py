@@ -15,6 +15,7 @@ from robometrics.enrolment.site import Kind
 
 KINDS: tuple[Kind, ...] = ("users", "operator")
 HOSTS = ("robot-a", "robot 7.é")
+CONSUMERS = "consumers"
 
 
 class EnrolledSite:
@@ -24,6 +25,7 @@ class EnrolledSite:
         self.kind = kind
         self.office = Office(folder / "site")
         self.office.open(kind)
+        self.office.enroll("consumer", CONSUMERS)
         for host in HOSTS:
             self.office.enroll("worker", host)
             self.office.enroll("program", host)

@@ -22,9 +22,11 @@ from robometrics.broker import (
     AckedPublisher,
     Link,
     Message,
+    Puller,
     ask_once,
     last_sequence,
     open_link,
+    provision,
     unacknowledged,
 )
 from robometrics.enrolment.keys import new_seed, public_key
@@ -34,7 +36,7 @@ from robometrics.requests import Verdict, decode_verdict
 from robometrics.schema import Tally, decode_batch, encode
 from robometrics.store import Store
 
-from .sites import HOSTS, EnrolledSite
+from .sites import CONSUMERS, HOSTS, EnrolledSite
 
 OWN, OTHER = HOSTS
 
@@ -189,6 +191,29 @@ async def test_a_server_keeps_the_stream_and_cannot_empty_it(
             ("publish", "$SYS.REQ.CLAIMS.UPDATE"),
             ("subscribe", "_INBOX.>"),
             ("subscribe", subjects.ANY_REGISTER),
+        ):
+            assert await is_refused(link, verb, subject), subject
+
+
+async def test_a_server_without_the_api_reads_the_stream_and_speaks_for_nobody(
+    site: EnrolledSite,
+) -> None:
+    async with connected(site, "consumer", CONSUMERS) as link:
+        await provision(link, max_bytes=64 << 20, replicas=1)
+        assert 0 <= await last_sequence(link)
+        for delivery in await Puller(link, "rollup").fetch(1):
+            await delivery.retry()
+
+        for verb, subject in (
+            ("publish", subjects.host_samples(OWN)),
+            ("publish", subjects.events(OWN)),
+            ("publish", subjects.register(OWN)),
+            ("publish", subjects.CONTROL),
+            ("publish", "_INBOX.somebody.1"),
+            ("publish", "$JS.API.STREAM.PURGE.ROBOMETRICS"),
+            ("subscribe", subjects.SAMPLES),
+            ("subscribe", subjects.ANY_VERIFY),
+            ("subscribe", subjects.TIME),
         ):
             assert await is_refused(link, verb, subject), subject
 

@@ -112,7 +112,7 @@ def test_what_a_broker_fills_into_the_template_is_what_a_list_would_say(
         )
 
 
-def test_only_a_server_has_to_do_with_jetstream_and_nobody_with_the_system() -> None:
+def test_only_servers_have_to_do_with_jetstream_and_nobody_with_the_system() -> None:
     found = {
         role: [
             pattern
@@ -126,6 +126,7 @@ def test_only_a_server_has_to_do_with_jetstream_and_nobody_with_the_system() -> 
     }
 
     assert ([], []) == (found["worker"], found["program"])
+    assert found["server"] == found["consumer"]
     assert {"$JS"} == {pattern.partition(".")[0] for pattern in found["server"]}
     assert [] == [
         pattern

@@ -29,7 +29,7 @@ from robometrics.requests import IntervalRequest, WhoRequest, encode_request
 from robometrics.settings import ClientSettings, ServerSettings, WorkerSettings
 from robometrics.store import Store
 
-from .sites import HOSTS, EnrolledSite
+from .sites import CONSUMERS, HOSTS, EnrolledSite
 
 OWN = HOSTS[1]
 
@@ -60,9 +60,15 @@ async def test_a_pipeline_with_identities_stores_serves_and_is_never_refused(
         nats_credentials_file=of["server"].credentials_file,
         mongo_url=shared_mongo.url,
         mongo_database=database_name,
-        roles=("api", "persist", "rollup"),
+        roles=("api",),
         port=free_port(),
         stream_max_bytes=64 << 20,
+    )
+    consumers = msgspec.structs.replace(
+        server_settings,
+        nats_credentials_file=site.address("consumer", CONSUMERS).credentials_file,
+        roles=("persist", "rollup", "housekeeping"),
+        health_address=f"127.0.0.1:{free_port()}",
     )
     program = ClientSettings(
         nats_url=site.server.url,
@@ -77,6 +83,7 @@ async def test_a_pipeline_with_identities_stores_serves_and_is_never_refused(
         open_link(of["server"], "administrator") as link,
     ):
         tg.start_soon(server, server_settings, stop)
+        tg.start_soon(server, consumers, stop)
         tg.start_soon(worker, worker_settings, stop)
         with anyio.fail_after(30):
             await link.wait_up()

@@ -24,6 +24,7 @@ from .test_infra import INFRA, OURS, PASSWORDS, compose, interpolated, ours_in
 ENVIRON = PASSWORDS | {"NATS_BIND": "192.0.2.7", "WORKER_NKEY": "robot-1.worker.nkey"}
 HANDED = {
     "./site/credentials/server.nkey": "nats_credentials_file",
+    "./site/credentials/consumers.consumer.nkey": "nats_credentials_file",
     "./site/credentials/robot-1.worker.nkey": "nats_credentials_file",
     "./tls/ca.crt": "nats_ca_file",
 }
@@ -65,6 +66,9 @@ def test_a_program_is_handed_what_it_is_told_of(name: str) -> None:
     told = {HANDED[source]: to for source, to in handed.items() if source in HANDED}
     assert told == {option: getattr(settings, option) for option in told}
     assert {*HANDED.values()} == told.keys()
+    owner = {"api": "server", "worker": "robot-1.worker"}
+    shown = f"{owner.get(name, 'consumers.consumer')}.nkey"
+    assert f"./site/credentials/{shown}" in handed
     where = "127.0.0.1" if name == "worker" else "nats"
     assert f"tls://{where}:4222" == settings.nats_url
     added = [each for each in service["volumes"] if each.split(":")[0] in HANDED]
@@ -108,22 +112,25 @@ async def test_the_broker_lets_in_who_is_enrolled_and_nobody_without_tls(
     certify = [str(INFRA / "nats/certificate.sh"), str(infra / "tls")]
     await anyio.run_process([*certify, "nats", "127.0.0.1"])
     enroll(infra)
+    enroll(infra, "consumers", "--consumer")
     enroll(infra, "robot-1")
     nats = merged()["nats"]
     inside = mount(nats, infra, root)
     own = {k: inside(v) for k, v in nats["environment"].items() if v.startswith("/etc")}
     broker = start_broker(inside(nats["command"][-1]), **own)
     await anyio.to_thread.run_sync(broker.wait_up)
-    server, worker = (
+    server, consumer, worker = (
         BrokerAddress(
             url=broker.url,
             credentials_file=str(infra / "site/credentials" / name),
             ca_file=str(infra / "tls/ca.crt"),
         )
-        for name in ("server.nkey", "robot-1.worker.nkey")
+        for name in (
+            *("server.nkey", "consumers.consumer.nkey", "robot-1.worker.nkey"),
+        )
     )
 
-    for each in (server, worker):
+    for each in (server, consumer, worker):
         async with open_link(each, "enrolled") as link:
             assert await is_let_in(link)
     for nobody in (

@@ -10,6 +10,9 @@ from .kustomized import Object, containers
 from .site import Site
 
 IDENTITY = "robometrics-identity"
+CONSUMERS = "robometrics-identity-consumers"
+"""Of servers without the role api."""
+
 ACCESS = "robometrics-nats-access"
 CONFIG = PurePosixPath("/etc/nats-config")
 """Where the chart has the broker's file."""
@@ -38,10 +41,12 @@ def program(each: Object, environ: dict[str, str]) -> Iterator[str]:
         for mount in container["volumeMounts"]
         if mount["name"] in secrets and mount["readOnly"]
     }
+    serves = each["kind"] == "DaemonSet" or "--roles=api" in container["args"]
+    wanted = IDENTITY if serves else CONSUMERS
     for option, names in FILES.items():
         path = PurePosixPath(environ.get(option, ""))
         secret = handed.get(str(path.parent), {})
-        if secret.get("secretName") != IDENTITY or path.name not in names:
+        if secret.get("secretName") != wanted or path.name not in names:
             yield f"{name}: nobody hands it {option}"
         elif secret["defaultMode"] & _NOT_FOR_OTHERS:
             yield f"{name}: others may read its identity"

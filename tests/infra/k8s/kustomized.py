@@ -7,6 +7,7 @@ a test holds this equal to it.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,7 @@ def _patch(objects: list[Object], wanted: dict[str, Any]) -> None:
         each
         for each in objects
         if each["kind"] == target["kind"]
-        and each["metadata"]["name"] == target.get("name", each["metadata"]["name"])
+        and re.fullmatch(target.get("name", ".*"), each["metadata"]["name"])
     ]
     if not found:
         raise ValueError(f"no object is {target}")

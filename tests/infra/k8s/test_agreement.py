@@ -172,6 +172,10 @@ VOLUME = f"{POD}/volumes/1/secret"
 IDENTITY: list[Spoil] = [
     ("Deployment", "rollup", f"{VOLUME}/defaultMode", 0o444, "others may read"),
     ("Deployment", "rollup", f"{VOLUME}/secretName", "x", "nobody hands it"),
+    (
+        *("Deployment", "rollup", f"{VOLUME}/secretName", "robometrics-identity"),
+        "nobody hands it",
+    ),
     ("Deployment", "rollup", f"{POD}/securityContext/fsGroup", 1, "cannot read"),
     (
         *("ConfigMap", "robometrics", "/data/ROBOMETRICS_NATS_CA_FILE"),

@@ -78,7 +78,8 @@ class Handed:
         self.tls = {"cert_file": f"{folder}/tls.crt", "key_file": f"{folder}/tls.key"}
         made.cert_chain_pems[0].write_to_path(self.tls["cert_file"])
         made.private_key_pem.write_to_path(self.tls["key_file"])
-        self._hand(self.office.credentials_file(self.site, "server", "server"))
+        consumers = self.office.enroll("consumer", "consumers")
+        self._hand(consumers, "server.creds")
         for node in NODES:
             self._hand(self.office.enroll("worker", node), f"{node}.creds")
 

@@ -50,13 +50,18 @@ def test_it_makes_every_secret_that_is_read() -> None:
 def test_it_hands_to_programs_and_broker_the_files_that_they_read() -> None:
     for namespace, kind in (
         ("robometrics", f"secret generic {identity.IDENTITY}"),
+        ("robometrics", f"secret generic {identity.CONSUMERS}"),
         ("robometrics-workers", f"secret generic {identity.IDENTITY}"),
         ("robometrics", f"configmap {identity.ACCESS}"),
         ("robometrics", "secret generic nats-tls"),
     ):
         assert f"kubectl --namespace {namespace} create {kind} " in PAGE
-    for file in ("credentials/server.creds", "nats-access.conf"):
-        assert f"--from-file=site/{file}" in PAGE
+    for file in (
+        "--from-file=site/credentials/server.creds",
+        "--from-file=server.creds=site/credentials/consumers.consumer.creds",
+        "--from-file=site/nats-access.conf",
+    ):
+        assert file in PAGE
     for file in ("ca.crt", "tls.crt", "tls.key"):
         assert f"--from-file=tls/{file}" in PAGE
 
