@@ -40,22 +40,23 @@ _HERE = re.compile(r"<<(\w+)$.*?^\1$", re.MULTILINE | re.DOTALL)
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*")
 _REDIRECTION = re.compile(r"[<>]+&?")
 _SHELL = {
-    "for",
-    "do",
-    "done",
-    "export",
-    "cat",
-    "cd",
-    "kill",
-    ".",
-    "echo",
-    "cp",
-    "mkdir",
+    *("for", "do", "done", "export", "cat", "cd", "kill", ".", "echo"),
+    *("cp", "mkdir"),
 }
 _OTHERS = {
     "certificate.sh",  # in infra/nats
-    *("curl", "docker", "helm", "install", "kubectl", "mongodump", "mongorestore"),
-    *("nats", "prometheus", "promtool", "python3", "systemctl", "systemd-sysusers"),
+    *(
+        "chmod",
+        "curl",
+        "docker",
+        "helm",
+        "install",
+        "kubectl",
+        "mongodump",
+        "mongorestore",
+    ),
+    *("nats", "prometheus", "promtool", "python3", "systemctl"),
+    "systemd-sysusers",
 }
 """Programs of others: of their words only files of the repository are checked."""
 

@@ -57,7 +57,7 @@ def svg(points: Sequence[Point], title: str) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size}>',
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
-        f'<text x="{LEFT}" y="22" font-size="15">{escape(title)}</text>',
+        f'<text x="{LEFT}" y="15" font-size="15">{escape(title)}</text>',
     ]
     for place, (name, lines) in enumerate(_PANELS):
         top = TOP + place * (PANEL + GAP)

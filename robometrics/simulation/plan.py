@@ -23,12 +23,12 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True):
     worker_us_per_process: float = 28.0
     """A second of one process, 1 Hz, all the worker does for it."""
 
-    broker_us_per_message: float = 92.0
+    broker_us_per_message: float = 56.0
     """One server: taken in, kept, given to both consumers, and acknowledged by them."""
 
     persist_us_per_message: float = 100.0
     rollup_us_per_message: float = 85.0
-    database_us_per_message: float = 150.0
+    database_us_per_message: float = 300.0
     """One server, for both consumers."""
 
     process_message_bytes: int = 646

@@ -8,7 +8,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from robometrics.keeping import RESOLUTIONS, SECONDS_PER_DAY, Policy, longest
-from robometrics.store import batches, dead_letters, leases, marks, tallies, trials
+from robometrics.store import (
+    batches,
+    dead_letters,
+    deeds,
+    formats,
+    leases,
+    marks,
+    sessions,
+    tallies,
+    tokens,
+    trials,
+)
 from robometrics.store.database import Store
 from robometrics.store.fleet_rows import process_key
 from robometrics.store.forecast import Growing, full_in_days, most_bytes
@@ -18,12 +29,18 @@ from robometrics.store.sizes import CollectionSize, Shares
 from robometrics.store.usage import Part, Usage, Whose
 
 FRESH, BLOCKS = "fresh", "blocks"
-_SMALL = (marks.COLLECTION, leases.COLLECTION, trials.COLLECTION)
+_SERVER = "server"
+"""What servers keep of themselves and of logins: small, and bounded by itself."""
+
 OTHERS: dict[str, tuple[str, ...]] = {
     "tallies": (tallies.COLLECTION,),
     "events": ("events",),
     "dead letters": (dead_letters.COLLECTION,),
-    "fleet": ("hosts", "processes", "gpus", "runs", *_SMALL),
+    "fleet": ("hosts", "processes", "gpus", "runs", marks.COLLECTION),
+    _SERVER: (
+        *(formats.COLLECTION, leases.COLLECTION, trials.COLLECTION),
+        *(tokens.COLLECTION, sessions.COLLECTION, deeds.COLLECTION),
+    ),
 }
 """Parts that are of no resolution."""
 
@@ -184,6 +201,8 @@ def _others(
         # Empty files have a size too, which does not grow.
         came_bytes = sum(sizes[each].bson_bytes for each in members)
         per_day = came_bytes * SECONDS_PER_DAY / max(seconds, _AGE_SECONDS_MIN)
+        if name == _SERVER:
+            per_day = 0.0
         found[name] = Growing(now_bytes, per_day, keep)
     return found
 
