@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from robometrics.broker import Link, open_link
 from robometrics.cli.main import main
 from robometrics.enrolment.keys import new_seed, public_key
 from robometrics.enrolment.office import Office
+from robometrics.enrolment.operator import account_id
 from robometrics.enrolment.site import Identity, Site, locked, read_site, write_site
 from robometrics.errors import SettingsError
 
@@ -153,6 +155,29 @@ async def test_what_the_broker_reads_is_written_anew_for_another_release(
 
     assert wanted == site.office.access_file.read_text()
     site.server.stop()
+
+
+def test_brokers_of_a_fleet_take_what_is_written_anew_when_they_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They keep accounts, also since revocations have to survive a restart."""
+    accounts = tmp_path / "accounts"
+    monkeypatch.setenv("NATS_RESOLVER_DIR", str(accounts))
+    site = EnrolledSite("operator", tmp_path)
+    name = account_id(site.office.open(None)[0])
+    kept = []
+    for offset_seconds in (0, 60):
+        now = time.time() + offset_seconds
+        with monkeypatch.context() as patch:
+            patch.setattr("robometrics.enrolment.claims.time.time", lambda now=now: now)
+            site.office.renew()
+        site.server.start()
+        site.server.stop()
+        [file] = accounts.rglob(f"{name}.jwt")
+        kept.append(file.read_text())
+        assert kept[-1] in site.office.access_file.read_text()
+
+    assert 2 == len({*kept})
 
 
 @pytest.mark.parametrize("kind", KINDS)
