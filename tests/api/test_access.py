@@ -383,7 +383,7 @@ async def test_who_is_not_let_in_gets_the_files_to_log_in_and_no_others(
 ) -> None:
     others = [
         *("/static/main.js", "/static/css/../main.js", "/static/login.js/../main.js"),
-        *("/static/%2e%2e/settings.py", "/static/..%2f..%2fsettings.py"),
+        *("/static/%2e%2e/errors.py", "/static/..%2f..%2ferrors.py"),
     ]
     found = {}
     for path in [*scopes.LOGIN_FILES, *others]:

@@ -19,7 +19,7 @@ ROOT = Path(robometrics.__file__).parent
 CONTRACT = frozenset(
     {
         *("schema", "requests", "subjects", "metrics", "address", "secret_files"),
-        *("errors", "settings", "sources", "rules", "keeping", "runtime", "times"),
+        *("errors", "settings", "rules", "keeping", "runtime", "times"),
         *("exposure", "tokens"),
     }
 )
