@@ -211,7 +211,7 @@ export const f = (a) => {
         "/static/..%2f..%2ferrors.py",
         "/static/%2e%2e/errors.py",
         "/static//etc/passwd",
-        "/static/__init__.py/../../schema.py",
+        "/static/__init__.py/../../errors.py",
     ],
 )
 async def test_no_path_leads_out_of_the_page_s_folder(
