@@ -1,11 +1,11 @@
 """The broker: the only package that imports ``nats``.
 
-``link`` keeps a connection alive, ``ask`` does without one, ``publisher`` publishes
-with acknowledgement, ``consumer`` fetches from a shared durable, ``delivery`` is one
-message of it, ``provisioning`` creates durables and stream. ``progress`` tells how far
-the durables are, ``depth`` how much waits, ``advisories`` what the broker gave up,
-``inspection`` whether all is as wanted. ``exports`` makes and removes the durables of
-what leaves for other systems.
+``link`` keeps a connection alive, and each ``subscription`` of it; ``ask`` does without
+one. ``publisher`` publishes with acknowledgement, ``consumer`` fetches from a shared
+durable, ``delivery`` is one message of it, ``provisioning`` creates durables and stream.
+``progress`` tells how far the durables are, ``depth`` how much waits, ``advisories``
+what the broker gave up, ``inspection`` whether all is as wanted. ``exports`` makes and
+removes the durables of what leaves for other systems.
 """
 
 from robometrics.broker.advisories import Advisories, GivenUp, decode_advisory
@@ -19,10 +19,11 @@ from robometrics.broker.exports import (
     remove_unused_exports,
 )
 from robometrics.broker.inspection import BrokerState, inspect_broker
-from robometrics.broker.link import Link, Message, Subscription, open_link
+from robometrics.broker.link import Link, open_link
 from robometrics.broker.progress import last_sequence, unacknowledged
 from robometrics.broker.provisioning import EXPORTS, provision
 from robometrics.broker.publisher import AckedPublisher
+from robometrics.broker.subscription import Message, Subscription
 
 __all__ = [
     "EXPORTS",
