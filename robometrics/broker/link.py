@@ -21,19 +21,10 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
 from robometrics.address import BrokerAddress, as_address
-from robometrics.broker.access import (
-    connect_options,
-    explained,
-    inbox_of,
-    is_refusal,
-)
+from robometrics.broker.access import connect_options, explained, inbox_of, is_refusal
 from robometrics.broker.client import LastingClient
 from robometrics.broker.parsing import Receive
-from robometrics.broker.subscription import (
-    DirectSubscription,
-    Handler,
-    Subscription,
-)
+from robometrics.broker.subscription import DirectSubscription, Handler, Subscription
 from robometrics.errors import RetryLaterError, SettingsError
 
 log = logging.getLogger(__name__)

@@ -10,11 +10,7 @@ from typing import Any
 import msgspec
 
 from robometrics import runtime
-from robometrics.errors import (
-    OutboxError,
-    RegistrationRefusedError,
-    SkipProcessError,
-)
+from robometrics.errors import OutboxError, RegistrationRefusedError, SkipProcessError
 from robometrics.publisher.ancestry import ancestors
 from robometrics.publisher.control import Control
 from robometrics.publisher.exit_watch import ExitWatch

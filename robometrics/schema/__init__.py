@@ -43,13 +43,7 @@ from robometrics.schema.fields import (
     Value,
     is_reported,
 )
-from robometrics.schema.notes import (
-    GAP_CAUSES,
-    Event,
-    EventKind,
-    Tally,
-    TallyRow,
-)
+from robometrics.schema.notes import GAP_CAUSES, Event, EventKind, Tally, TallyRow
 
 __all__ = [
     "ANCESTORS_MAX",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -50,6 +51,19 @@ class Served:
                 await (
                     await publisher.publish(subject, encode(batch), message_id=identity)
                 )
+
+
+@pytest.fixture(params=["csv", "parquet", "arrow"])
+def wanted(request: pytest.FixtureRequest) -> str:
+    """A format of exported files."""
+    return str(request.param)
+
+
+@pytest.fixture
+def start() -> int:
+    """A whole hour, not long ago."""
+    now = int(time.time())
+    return now - now % 3_600 - 7_200
 
 
 @pytest.fixture
