@@ -1,4 +1,4 @@
-"""Options of measured programs, and of the commands about them."""
+"""Options of measured programs, and of commands."""
 
 from __future__ import annotations
 

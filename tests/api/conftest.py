@@ -67,6 +67,13 @@ def start() -> int:
 
 
 @pytest.fixture
+def unlingering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Consumers wait for nothing which is there already."""
+    monkeypatch.setattr("robometrics.consumers.rollup.LINGER_SECONDS", 0.0)
+    monkeypatch.setattr("robometrics.broker.consumer.FETCH_SECONDS", 0.1)
+
+
+@pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was revoked is noticed at once, and not within seconds."""
     monkeypatch.setattr("robometrics.api.access.callers.KNOWN_SECONDS", 0.05)

@@ -1,4 +1,4 @@
-"""Each route needs a scope, and nobody gets past the gate without it."""
+"""Nobody gets past the gate without a token, nor beyond what it is for."""
 
 from __future__ import annotations
 

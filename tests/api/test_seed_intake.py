@@ -26,16 +26,12 @@ from .seed_worker import MACHINE, PROCESS, STATIC, OldWorker, now, waiting
 R2D2 = Series("r2d2", "host", "")
 PLANNER = Series("r2d2", "process", "planner=python3")
 
+pytestmark = pytest.mark.usefixtures("unlingering")
+
 
 @pytest.fixture
 def old(served: Served) -> OldWorker:
     return OldWorker(served)
-
-
-@pytest.fixture(autouse=True)
-def _no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("robometrics.consumers.rollup.LINGER_SECONDS", 0.0)
-    monkeypatch.setattr("robometrics.broker.consumer.FETCH_SECONDS", 0.1)
 
 
 async def stored(store: Store, series: Series = R2D2) -> list[AnyBatch]:

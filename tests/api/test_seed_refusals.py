@@ -16,16 +16,12 @@ from robometrics.broker import Link
 from .conftest import Served
 from .seed_worker import MACHINE, PROCESS, STATIC, OldWorker, waiting
 
+pytestmark = pytest.mark.usefixtures("unlingering")
+
 
 @pytest.fixture
 def old(served: Served) -> OldWorker:
     return OldWorker(served)
-
-
-@pytest.fixture(autouse=True)
-def _no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("robometrics.consumers.rollup.LINGER_SECONDS", 0.0)
-    monkeypatch.setattr("robometrics.broker.consumer.FETCH_SECONDS", 0.1)
 
 
 REFUSED: list[tuple[str, Any, str]] = [

@@ -13,6 +13,7 @@ from robometrics.errors import RetryLaterError
 from .pulling import is_settled, publish
 
 pytestmark = pytest.mark.usefixtures("quick")
+
 SHORT = b"$JS.ACK.ROBOMETRICS.persist.3.17.5.1790000000000000000.4"
 LONG = b"$JS.ACK.hub.ACCOUNT.ROBOMETRICS.persist.3.17.5.1790000000000000000.4"
 

@@ -1,4 +1,4 @@
-"""``robometrics run``: what the command cost, told to people and to programs."""
+"""``robometrics run``: what the command cost, and how it ended, is told truly."""
 
 from __future__ import annotations
 

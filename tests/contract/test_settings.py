@@ -1,4 +1,4 @@
-"""Each option from each source, who wins, and what is refused with which words."""
+"""Each option from each source, and who wins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compaction: whoever reads, dies or comes late, each batch is there, and once."""
+"""Compaction: whoever reads or comes late, each batch is there, and once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retention deletes exactly what is not to be kept, and nobody takes it for lost."""
+"""Retention deletes exactly what is not to be kept, seldom and in portions."""
 
 from __future__ import annotations
 
