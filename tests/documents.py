@@ -41,8 +41,18 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*")
 _REDIRECTION = re.compile(r"[<>]+&?")
 _SHELL = {"for", "do", "done", "export", "cat", "cd", "kill", ".", "echo"}
 _OTHERS = {
-    *("curl", "docker", "helm", "install", "kubectl", "mongodump", "mongorestore"),
-    *("nats", "prometheus", "promtool", "python3", "systemctl", "systemd-sysusers"),
+    *(
+        "chmod",
+        "curl",
+        "docker",
+        "helm",
+        "install",
+        "kubectl",
+        "mongodump",
+        "mongorestore",
+    ),
+    *("nats", "prometheus", "promtool", "python3", "systemctl"),
+    "systemd-sysusers",
 }
 """Programs of others: of their words only files of the repository are checked."""
 

@@ -12,7 +12,13 @@ from robometrics.errors import DiscardMessageError
 from robometrics.schema import AnyBatch
 from robometrics.store import unpacking
 from robometrics.store.driver import plain
-from robometrics.store.keys import document_id, run_digest, series_digest, time_of
+from robometrics.store.keys import (
+    ID_BYTES,
+    document_id,
+    run_digest,
+    series_digest,
+    time_of,
+)
 from robometrics.store.records import Record
 from robometrics.store.strips import Label, Strip
 
@@ -87,8 +93,11 @@ def check_identity(document: Mapping[str, Any]) -> None:
     if not all(isinstance(name, str) for name in names):
         raise DiscardMessageError("no series")
     run = run_digest(*run_in(document))
+    identifier = document["_id"]
+    if not isinstance(identifier, bytes) or len(identifier) != ID_BYTES:
+        raise DiscardMessageError("no id")
     expected = document_id(series_digest(*names), slot_of(document), run)
-    if document["_id"] != bytes(expected):
+    if identifier != bytes(expected):
         raise DiscardMessageError("the id of another series or run")
 
 

@@ -78,6 +78,9 @@ def test_where_all_log_in_any_name_will_do_unless_some_are_named() -> None:
         ("http://evil.example", False),
         ("http://robot:8420.evil.example", False),
         ("null", False),
+        ("http://[", False),
+        ("http://metrics.example.org:80@evil.example", False),
+        ("http://metrics.example.org/..", False),
         ("", False),
     ],
 )

@@ -19,13 +19,13 @@ from robometrics.errors import RetryLaterError
 
 from .conftest import Served
 
-HEAD = b"GET /api/v1/hosts HTTP/1.1\r\nHost: a\r\n"
+HEAD = b"GET /api/v1/hosts HTTP/1.1\r\nHost: localhost\r\n"
 POST = (
-    b"POST /intake/machine/robot HTTP/1.1\r\nHost: a\r\n"
+    b"POST /intake/machine/robot HTTP/1.1\r\nHost: localhost\r\n"
     b"Content-Type: application/json\r\n"
 )
 UPGRADE = (
-    b"GET /api/v1/live HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n"
+    b"GET /api/v1/live HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
     b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
 )
 REFUSED = [
@@ -33,7 +33,7 @@ REFUSED = [
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     b"GET\r\n\r\n",
     b"\x00" * 1_000 + b"\r\n\r\n",
-    b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
     HEAD + b"X: " + b"a" * 200_000 + b"\r\n\r\n",
     HEAD + b"".join(b"X%d: a\r\n" % n for n in range(20_000)) + b"\r\n",
     HEAD + b"Host: b\r\n\r\n",
@@ -118,7 +118,8 @@ async def test_a_body_is_no_larger_than_its_endpoint_wants(served: Served) -> No
         ("/intake/machine/robot", POST_BYTES_MAX),
     ):
         head = (
-            f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: localhost\r\n"
+            "Content-Type: application/json\r\n"
             f"Content-Length: {most + 1}\r\n\r\n"
         )
         answer = await said_to(served, head.encode())

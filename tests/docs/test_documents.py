@@ -40,8 +40,6 @@ OTHERS = {
     "ROBOMETRICS_URL",  # read by Grafana, in our data source
 }
 LANGUAGES = {"", "cmake", "cpp", "ini", "js", "python", "sh", "toml", "yaml"}
-PICTURES = "docs/pictures/"
-"""Made by ``make screenshots``, and not kept with the code."""
 
 
 def told_of(path: Path) -> str:
@@ -110,7 +108,7 @@ def test_every_program_is_python(path: Path) -> None:
 def test_every_link_leads_to_a_file(path: Path) -> None:
     prose = re.sub(r"```.*?```|`[^`\n]*`", "", path.read_text(), flags=re.DOTALL)
     links = re.findall(r"\]\(([^)#\s]+)", prose)
-    local = [x for x in links if "://" not in x and not x.startswith(PICTURES)]
+    local = [x for x in links if "://" not in x]
 
     assert [] == [link for link in local if not (path.parent / link).exists()]
 

@@ -7,6 +7,7 @@ with never changes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timezone
 
 from audited import Audited
 from builders import SLOT, event, gap, gpu_batch, host_batch, process_batch
@@ -14,7 +15,9 @@ from builders import SLOT, event, gap, gpu_batch, host_batch, process_batch
 from robometrics.schema import AnyBatch, Event, Previous
 from robometrics.settings import ServerSettings
 from robometrics.store import DeadLetter, Series, Store
+from robometrics.store.deeds import Deed
 from robometrics.store.house import LEASE
+from robometrics.store.sessions import Session
 
 HOUR = SLOT - SLOT % 3_600
 NEXT = HOUR + 3_600
@@ -64,6 +67,13 @@ def events() -> list[Event]:
     ]
 
 
+TOKEN, BROWSER = b"t" * 32, b"b" * 32
+"""Digests of a token, and of what a browser keeps."""
+
+LONG = datetime(2199, 1, 1, tzinfo=timezone.utc)
+"""When both end: the database itself drops sessions that are over."""
+
+
 def letter() -> DeadLetter:
     return DeadLetter(
         stream_sequence=7,
@@ -86,6 +96,9 @@ async def feed(store: Store) -> None:
     await audited.record(*events())
     await store.dead_letters.insert([letter()])
     await store.trials.begin("persist/7")
+    await store.tokens.add("me", "admin", TOKEN, LONG)
+    await store.sessions.begin(BROWSER, Session(expires_at=LONG, token_digest=TOKEN))
+    await store.deeds.note(Deed(who="me", address="127.0.0.1", what="login"))
     lease = store.lease(LEASE)
     await lease.take("server-1", 60.0)
     await lease.tell("server-1", {"last_done": {"compaction": NOW}})

@@ -13,7 +13,18 @@ from robometrics.schema import AnyBatch
 from robometrics.store import RESOLUTIONS, Series, Store
 from robometrics.store.report import Report
 
-from .fed import HOUR, NOW, SCRAPPED, SERIES, events, fed, keep_house, of_hour
+from .fed import (
+    BROWSER,
+    HOUR,
+    NOW,
+    SCRAPPED,
+    SERIES,
+    TOKEN,
+    events,
+    fed,
+    keep_house,
+    of_hour,
+)
 from .golden_documents import VERSIONS, documents_of, read_golden
 
 PLANNER = SERIES[1]
@@ -87,6 +98,16 @@ async def test_its_fleet_events_and_letters_are_told_as_today(
     assert await told(today) == found
     assert all(found)
     assert len(events()) == await old._database["events"].count_documents({})
+
+
+async def test_who_was_let_in_still_is(old: Store) -> None:
+    token, session = await old.tokens.find(TOKEN), await old.sessions.find(BROWSER)
+    [deed] = await old.deeds.latest(9)
+
+    assert token
+    assert session
+    assert ("me", "admin") == (token.name, token.scope)
+    assert (TOKEN, "login") == (session.token_digest, deed.what)
 
 
 async def test_what_comes_again_counts_once_and_what_comes_late_is_added(

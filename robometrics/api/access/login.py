@@ -20,7 +20,7 @@ from litestar.params import JSONBody
 from robometrics.api.access.callers import COOKIE, SECURE_COOKIE, Caller, Shown
 from robometrics.api.access.gate import Access, session_in
 from robometrics.api.bodies import only_json
-from robometrics.api.problems import RESPONSES
+from robometrics.api.problems import POST_RESPONSES, RESPONSES
 from robometrics.errors import NotLoggedInError
 from robometrics.store import Store
 from robometrics.store.sessions import Session
@@ -79,7 +79,7 @@ class LoginController(Controller):
         """Return how one may log in."""
         return WaysIn(provider=access.provider is not None)
 
-    @post("/login", status_code=200, responses=RESPONSES, before_request=only_json)
+    @post("/login", status_code=200, responses=POST_RESPONSES, before_request=only_json)
     async def login(
         self,
         request: AnyRequest,
@@ -99,7 +99,9 @@ class LoginController(Controller):
         me = _me(msgspec.structs.replace(caller, expires_at=expires_at), access)
         return Response(me, cookies=[cookie])
 
-    @post("/logout", status_code=204, responses=RESPONSES, before_request=only_json)
+    @post(
+        "/logout", status_code=204, responses=POST_RESPONSES, before_request=only_json
+    )
     async def logout(
         self,
         request: AnyRequest,

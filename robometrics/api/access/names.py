@@ -8,12 +8,14 @@ has to log in that gains it nothing, as browsers keep sessions by name.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Collection
-from urllib.parse import urlsplit
 
 from robometrics.errors import ForbiddenError, MisdirectedError, SettingsError
 from robometrics.exposure import is_loopback
+
+_HOST = re.compile(r"(\[[^\]]*\]|[^:@/\[\]]*)(:\d*)?")
 
 
 class Names:
@@ -37,7 +39,7 @@ class Names:
             SettingsError: One of *allowed* is more than a name.
         """
         self._allowed = {_name_of(name) for name in allowed}
-        if wrong := [name for name in allowed if "/" in name]:
+        if wrong := [name for name in allowed if not _name_of(name)]:
             raise SettingsError(
                 f"allowed_hosts: {wrong[0]!r} is no name; write metrics.example.org"
             )
@@ -59,7 +61,7 @@ class Names:
         ):
             return
         raise MisdirectedError(
-            f"this server is not called {name[:100]!r}; if it is, start it with "
+            f"this server is not called {host[:100]!r}; if it is, start it with "
             "--allowed-hosts"
         )
 
@@ -75,18 +77,16 @@ class Names:
         """
         if origin is None:
             return
-        found = urlsplit(origin).netloc.lower()
+        found = origin.lower().partition("://")[2]
         if found and (found == host.lower() or _name_of(found) in self._allowed):
             return
         raise ForbiddenError("foreign origin")
 
 
 def _name_of(host: str) -> str:
-    """Return *host* without its port, in small letters."""
-    host = host.lower()
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0]
+    """Return *host* without its port, in small letters; nothing if it is more."""
+    found = _HOST.fullmatch(host.lower())
+    return found[1] if found else ""
 
 
 def _is_address(name: str) -> bool:

@@ -10,7 +10,6 @@ from robometrics.tokens import Scope
 EVERYBODY = None
 """Health, for orchestrators; and what it takes to log in."""
 
-STATIC = "/static/{file_path}"
 LOGIN_FILES = frozenset(
     {
         "/static/css/base.css",
@@ -34,7 +33,7 @@ SCOPES: Mapping[str, Scope | None] = {
     "/api/v1/oidc/login": EVERYBODY,
     "/api/v1/oidc/callback": EVERYBODY,
     "/": "read",
-    STATIC: "read",
+    "/static/{path}": "read",
     "/metrics": "read",
     "/api/v1/completeness": "read",
     "/api/v1/events": "read",

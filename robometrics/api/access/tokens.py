@@ -12,7 +12,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from robometrics.api.access.gate import Access
 from robometrics.api.bodies import only_json
-from robometrics.api.problems import RESPONSES
+from robometrics.api.problems import POST_RESPONSES, RESPONSES
 from robometrics.errors import NotFoundError
 from robometrics.store import Store
 from robometrics.store.deeds import Deed
@@ -74,7 +74,7 @@ class TokenController(Controller):
         """Return the tokens there are."""
         return TokenList(await store.tokens.all())
 
-    @post("/tokens", responses=RESPONSES, before_request=only_json)
+    @post("/tokens", responses=POST_RESPONSES, before_request=only_json)
     async def create_token(
         self,
         request: AnyRequest,
