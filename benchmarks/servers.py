@@ -14,7 +14,7 @@ from pathlib import Path
 
 from robometrics.embedded import binaries
 from robometrics.runtime import DIRECTORY_ENV
-from robometrics.sources import ENV_PREFIX
+from robometrics.settings import ENV_PREFIX
 
 START_SECONDS = 30.0
 _ROOT = Path(__file__).parents[1]

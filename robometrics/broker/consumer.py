@@ -16,8 +16,9 @@ import msgspec
 from nats.js.errors import APIError
 
 from robometrics.broker.delivery import ACK_PREFIX, Delivery
-from robometrics.broker.link import DOWN_ERRORS, Link, Subscription
+from robometrics.broker.link import DOWN_ERRORS, Link
 from robometrics.broker.provisioning import STREAM
+from robometrics.broker.subscription import Subscription
 from robometrics.errors import RetryLaterError
 
 FETCH_SECONDS = 1.0

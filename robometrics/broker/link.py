@@ -12,24 +12,19 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription as ClientSubscription
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
 from robometrics.address import BrokerAddress, as_address
-from robometrics.broker.access import (
-    connect_options,
-    explained,
-    inbox_of,
-    is_refusal,
-)
+from robometrics.broker.access import connect_options, explained, inbox_of, is_refusal
 from robometrics.broker.client import LastingClient
 from robometrics.broker.parsing import Receive
+from robometrics.broker.subscription import DirectSubscription, Handler, Subscription
 from robometrics.errors import RetryLaterError, SettingsError
 
 log = logging.getLogger(__name__)
@@ -44,48 +39,6 @@ REFUSED_RETRY_FACTOR = 5.0
 
 DOWN_ERRORS = (NatsError, OSError, TimeoutError, asyncio.TimeoutError, EOFError)
 """What any call on a client may raise while the server is away."""
-
-Message = Msg
-Handler = Callable[[Msg], Awaitable[None]]
-
-
-class Subscription:
-    """One subject of a ``Link``; made anew on every new client."""
-
-    def __init__(
-        self, subject: str, handler: Handler, pending_messages: int, group: str
-    ) -> None:
-        self.subject = subject
-        self.handler = handler
-        self.group = group
-        self.pending_messages = pending_messages
-        self.active: ClientSubscription | None = None
-
-    async def attach(self, client: LastingClient) -> None:
-        self.active = await client.subscribe(
-            self.subject,
-            queue=self.group,
-            cb=self.handler,
-            pending_msgs_limit=self.pending_messages,
-            pending_bytes_limit=64 * 1024 * 1024,
-        )
-
-
-class DirectSubscription(Subscription):
-    """One whose messages are handed over as they come, before anything is parsed."""
-
-    def __init__(self, subject: str, receive: Receive) -> None:
-        super().__init__(subject, _ignore, 1, "")
-        self._receive = receive
-
-    async def attach(self, client: LastingClient) -> None:
-        await super().attach(client)
-        if self.active is not None:
-            client.receivers[self.active._id] = self._receive  # noqa: SLF001  no other
-
-
-async def _ignore(_: Msg) -> None:
-    return None
 
 
 class Link:

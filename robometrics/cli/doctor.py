@@ -13,8 +13,14 @@ from robometrics.cli.checks.finding import Check, Finding, Subject, problem, war
 from robometrics.cli.services import complain
 from robometrics.cli.text import printable
 from robometrics.errors import RoboMetricsError
-from robometrics.settings import ServerSettings, WorkerSettings, add_flags, load
-from robometrics.sources import CONFIG_ENV, ENV_PREFIX
+from robometrics.settings import (
+    CONFIG_ENV,
+    ENV_PREFIX,
+    ServerSettings,
+    WorkerSettings,
+    add_flags,
+    load,
+)
 
 CHECK_SECONDS = 20.0
 _COLOURS = {"ok": "green", "warning": "yellow", "problem": "bold red"}

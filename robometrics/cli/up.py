@@ -9,8 +9,7 @@ from pathlib import Path
 
 from robometrics.cli.services import complain, run_until_done
 from robometrics.errors import RoboMetricsError
-from robometrics.settings import UpSettings, add_flags, load
-from robometrics.sources import CONFIG_ENV
+from robometrics.settings import CONFIG_ENV, UpSettings, add_flags, load
 
 STOP_SECONDS = 90.0
 

@@ -22,6 +22,7 @@ import anyio
 from robometrics import __version__, runtime, subjects
 from robometrics.broker import AckedPublisher, Link, open_link
 from robometrics.publisher.clock import Clock
+from robometrics.publisher.control import Control
 from robometrics.publisher.desk import listen_on_nats, listen_on_socket
 from robometrics.publisher.discovery.discovery import Discovery
 from robometrics.publisher.discovery.matching import compile_rules
@@ -33,6 +34,7 @@ from robometrics.publisher.pods.tagging import PodTags
 from robometrics.publisher.registrar import Registrar
 from robometrics.publisher.rights import Rights
 from robometrics.publisher.rivals import refuse_taken_name, watch_rivals
+from robometrics.publisher.runs import Runs
 from robometrics.publisher.sampler import Sampler
 from robometrics.publisher.samplers.process import open_process
 from robometrics.publisher.series import Value
@@ -149,22 +151,30 @@ class _Worker:
             settings.max_processes,
             round(settings.interval_seconds * NS_PER_SECOND),
         )
-        self._registrar = Registrar(
-            settings.host,
+        self._control = Control(
+            settings.host, self._watchlist, outbox, self._clock.now_ns
+        )
+        self._runs = Runs(
             self._watchlist,
             outbox,
-            identity=self._identity,
-            rights=rights,
+            self._control,
             now_ns=self._clock.now_ns,
             emit=self._writer.emit,
         )
-        self.answer = self._registrar.answer
+        self.answer = Registrar(
+            settings.host,
+            self._watchlist,
+            self._runs,
+            self._control,
+            identity=self._identity,
+            rights=rights,
+        ).answer
         self._discovery = Discovery(
-            compile_rules(settings.discover), self._watchlist, self._registrar
+            compile_rules(settings.discover), self._watchlist, self._runs
         )
         self._pods = PodTags(
             self._watchlist,
-            self._registrar,
+            self._runs,
             folder=Path(settings.containers_dir),
             patterns=settings.pod_labels,
             api=api,
@@ -179,13 +189,13 @@ class _Worker:
             Surroundings(self._observers.host, self._observers.gpus, self._read_self),
             first_slot=_first_slot(self._clock, outbox, boot),
             hand_over=self._in_loop(self._take),
-            gone=self._in_loop(self._registrar.ended),
+            gone=self._in_loop(self._runs.ended),
             failed=self._in_loop(self._failure.put_nowait),
         )
         self._watchlist.on_change = self._sampler.poke
 
     async def run(self, stop: anyio.Event) -> None:
-        self._registrar.restore()
+        self._runs.restore()
         self._writer.emit("worker_started", reason=f"version {__version__}")
         self._observers.start()
         self._sampler.start()
@@ -211,7 +221,8 @@ class _Worker:
         self._discovery.stop()
         self._sampler.stop()
         await asyncio.to_thread(self._sampler.join, DRAIN_SECONDS)
-        self._registrar.close()
+        self._runs.close()
+        self._control.close()
         self._writer.emit("worker_stopped")
         with anyio.move_on_after(DRAIN_SECONDS):
             while not self._writer.is_idle:
@@ -234,11 +245,11 @@ class _Worker:
     def _take(self, slot: Slot) -> None:
         self._writer.take(slot)
         for target in slot.finished:
-            self._registrar.finish(target)
+            self._runs.finish(target)
         if slot.step_ns:
             self._skew.forget()
         if slot.slot % RETRY_SECONDS == 0:
-            self._registrar.retry()
+            self._runs.retry()
 
     def _read_self(self) -> dict[str, Value]:
         cpu_time_ns, memory_rss_bytes = self._own.fast()

@@ -3,7 +3,7 @@
 import { describe, isOfAll, splitKey, storedKey } from "./catalogue.js";
 
 /**
- * The JSON form of robometrics/schema.py's Batch.
+ * The JSON form of Batch of robometrics/schema/batches.py.
  * @typedef {object} Batch
  * @property {"process" | "host" | "gpu"} kind
  * @property {string} host

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -50,6 +51,26 @@ class Served:
                 await (
                     await publisher.publish(subject, encode(batch), message_id=identity)
                 )
+
+
+@pytest.fixture(params=["csv", "parquet", "arrow"])
+def wanted(request: pytest.FixtureRequest) -> str:
+    """A format of exported files."""
+    return str(request.param)
+
+
+@pytest.fixture
+def start() -> int:
+    """A whole hour, not long ago."""
+    now = int(time.time())
+    return now - now % 3_600 - 7_200
+
+
+@pytest.fixture
+def unlingering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Consumers wait for nothing which is there already."""
+    monkeypatch.setattr("robometrics.consumers.rollup.LINGER_SECONDS", 0.0)
+    monkeypatch.setattr("robometrics.broker.consumer.FETCH_SECONDS", 0.1)
 
 
 @pytest.fixture

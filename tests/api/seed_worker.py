@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 from consumers.consuming import run_until_drained
 
+from robometrics.broker import Link, measure_depth
 from robometrics.consumers.persist import persist
 from robometrics.consumers.rollup import rollup
 
@@ -46,6 +47,11 @@ PROCESS = {
     "threads": [42, 43],
     "ParentProcess": None,
 }
+
+
+async def waiting(link: Link) -> int:
+    """Return how many messages wait in the stream."""
+    return (await measure_depth(link)).stream.messages
 
 
 class OldWorker:

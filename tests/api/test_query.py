@@ -42,13 +42,6 @@ def chain(
     return found
 
 
-@pytest.fixture
-def start() -> int:
-    """A whole hour, not long ago."""
-    now = int(time.time())
-    return now - now % 3600 - 7200
-
-
 async def ask(served: Served, start: int, stop: int, **params: Any) -> Any:
     query = {"host": "robot", "process": "planner", "from": start, "to": stop}
     answer = await served.get("query", **(query | params))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -14,12 +13,6 @@ from robometrics.schema import NS_PER_SECOND, AnyBatch
 SECOND = NS_PER_SECOND
 ARMS = {"arm-1": 10, "arm-2": 20, "nav": 50}
 """Processes and their memory."""
-
-
-@pytest.fixture
-def start() -> int:
-    now = int(time.time())
-    return now - now % 3600 - 7200
 
 
 def steady(host: str, process: str, value: int, start: int) -> list[AnyBatch]:

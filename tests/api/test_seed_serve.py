@@ -15,16 +15,12 @@ from .seed_worker import MACHINE, PROCESS, STATIC, OldWorker, now
 
 GIB = 2**30
 
+pytestmark = pytest.mark.usefixtures("unlingering")
+
 
 @pytest.fixture
 def old(served: Served) -> OldWorker:
     return OldWorker(served)
-
-
-@pytest.fixture(autouse=True)
-def _no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("robometrics.consumers.rollup.LINGER_SECONDS", 0.0)
-    monkeypatch.setattr("robometrics.broker.consumer.FETCH_SECONDS", 0.1)
 
 
 async def test_what_an_old_worker_posted_an_old_viewer_reads_back(

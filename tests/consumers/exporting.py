@@ -10,7 +10,7 @@ from typing import Any
 from builders import event, process_batch
 
 from robometrics import subjects
-from robometrics.broker import AckedPublisher, Link, add_exports
+from robometrics.broker import AckedPublisher, Link, add_exports, provisioning
 from robometrics.consumers.export.exporter import Exporter
 from robometrics.schema import AnyBatch, Previous, encode
 from robometrics.store import Store
@@ -30,6 +30,13 @@ def first_slot() -> int:
 async def add_durables(link: Link, *exporters: Exporter) -> None:
     names = [each.name for each in exporters]
     await add_exports(link, names, max_age_seconds=MAX_AGE_SECONDS)
+
+
+async def change_durable(link: Link, name: str, **changes: float) -> None:
+    """Have a durable be as it is but for *changes*."""
+    js = link.require_client().jetstream()
+    found = (await js.consumer_info(provisioning.STREAM, name)).config
+    await js.add_consumer(provisioning.STREAM, found.evolve(**changes))
 
 
 async def register(store: Store, batch: Any, **changes: Any) -> None:

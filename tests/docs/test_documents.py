@@ -18,9 +18,10 @@ from documents import (
     unknown_flags,
 )
 
-from robometrics import runtime, sources, tokens
+from robometrics import runtime
 from robometrics.errors import SettingsError
-from robometrics.settings import ALL_SETTINGS, load
+from robometrics.settings import ALL_SETTINGS, CONFIG_ENV, load
+from robometrics.tokens import TOKEN_ENV
 
 BLOCKS = blocks()
 VARIABLES = {
@@ -29,9 +30,9 @@ VARIABLES = {
         for cls in ALL_SETTINGS
         for name in cls.__struct_fields__
     ),
-    sources.CONFIG_ENV,
+    CONFIG_ENV,
+    TOKEN_ENV,
     runtime.DIRECTORY_ENV,
-    tokens.TOKEN_ENV,
 }
 OTHERS = {
     "ROBOMETRICS_ADVISORIES",  # a stream

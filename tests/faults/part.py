@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from robometrics import runtime
-from robometrics.sources import ENV_PREFIX
+from robometrics.settings import ENV_PREFIX
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120.0  # three brokers may take a minute to agree on a leader

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+from robometrics.publisher.samplers.descent import ChildrenOf
+
+from .trees import PRELUDE, Root
 
 Spawn = Callable[..., "subprocess.Popen[bytes]"]
 
@@ -32,6 +38,26 @@ def spawn() -> Iterator[Spawn]:
         if child.poll() is None:
             child.kill()
         child.communicate()
+
+
+@pytest.fixture
+def root(spawn: Spawn) -> Iterator[Callable[..., Root]]:
+    """Start Python code as the root of a tree; all of it is killed at the end."""
+    opened = []
+
+    def start(code: str, **more: ChildrenOf) -> Root:
+        opened.append(Root(spawn(PRELUDE + code), **more))
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.tree.scan()
+        for member in each.tree._members:
+            if member.is_running():
+                os.kill(member.pid, signal.SIGKILL)
+        each.tree.close()
+        with suppress(ProcessLookupError):
+            os.killpg(each.child.pid, signal.SIGKILL)
 
 
 @pytest.fixture

@@ -2,87 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
-from collections.abc import Callable
 from itertools import pairwise
 
-import pytest
 from waiting import poll_until
 
-from robometrics import runtime
 from robometrics.errors import ProcessDeniedError
 from robometrics.publisher.clock import Clock, since_boot_ns
-from robometrics.publisher.rounds import Round
-from robometrics.publisher.sampler import Sampler
-from robometrics.publisher.samplers.host import HostReader
-from robometrics.publisher.series import SlotBuffer, Value
-from robometrics.publisher.slots import Packer, Slot
-from robometrics.publisher.surroundings import Surroundings
-from robometrics.publisher.watchlist import Registration, Target, Watchlist
-from robometrics.requests import Plan
-from robometrics.schema import HostBatch, ProcessBatch, decode_batch
+from robometrics.schema import HostBatch, ProcessBatch
 
+from .bench import SECOND, Bench
 from .conftest import Spawn
-
-SECOND = 1_000_000_000
-
-
-class Bench:
-    """A sampler on its own, and everything it handed over."""
-
-    def __init__(self, interval_ns: int, clock: Clock | None = None) -> None:
-        self.clock = clock or Clock()
-        self.watchlist = Watchlist("robot", 100, interval_ns)
-        host = HostReader()
-        self.host: Round[dict[str, Value]] = Round(
-            "host", host.read, self.clock, host.close
-        )
-        self.gpus: Round[tuple[()]] = Round("gpu", tuple, self.clock)
-        self.slots: list[Slot] = []
-        self.gone: list[Target] = []
-        self.failures: list[BaseException] = []
-        self.first_slot = self.clock.now_ns() // SECOND + 1
-        self.sampler = Sampler(
-            Packer("robot", "boot"),
-            self.watchlist,
-            self.clock,
-            Surroundings(self.host, self.gpus, dict),
-            first_slot=self.first_slot,
-            hand_over=self.slots.append,
-            gone=self.gone.append,
-            failed=self.failures.append,
-        )
-
-    def watch(
-        self, pid: int, name: str = "p", interval_ns: int | None = None
-    ) -> Target:
-        ticks = runtime.start_ticks(pid)
-        assert ticks is not None
-        registration = Registration(
-            name=name,
-            pid=pid,
-            start_ticks=ticks,
-            boot_id="boot",
-            plan=Plan(interval_ns=interval_ns),
-        )
-        return self.watchlist.add(registration)[0]
-
-    def batches(self, kind: type = ProcessBatch) -> list:
-        decoded = [
-            decode_batch(data) for slot in self.slots for _, data in slot.messages
-        ]
-        return [batch for batch in decoded if isinstance(batch, kind)]
-
-    def run_for_slots(self, count: int) -> None:
-        self.host.start()
-        self.sampler.start()
-        poll_until(lambda: len(self.slots) >= count)
-        self.host.stop()
-        self.sampler.stop()
-        self.sampler.join(5)
-        assert not self.sampler.is_alive()
 
 
 def test_every_tick_of_the_grid_is_taken_once_and_in_its_slot() -> None:
@@ -199,117 +130,6 @@ def test_after_a_step_forward_no_distance_is_known() -> None:
         assert after.previous is None, "else a rate over a minute that nobody lived"
 
 
-def test_the_slot_under_way_is_handed_over_at_the_end() -> None:
-    bench = Bench(SECOND // 50)
-    bench.watch(os.getpid())
-    bench.sampler.start()
-    poll_until(lambda: bench.sampler.ticks >= 5)
-    bench.sampler.stop()
-    bench.sampler.join(5)
-    taken = sum(len(batch.offset_ns) for batch in bench.batches())
-    assert bench.sampler.ticks == taken
-
-
-@pytest.mark.parametrize("value", [2**64, 2**63, -(2**63) - 1, math.nan, math.inf])
-def test_a_number_no_batch_can_hold_costs_itself_and_no_other(value: Value) -> None:
-    """A kernel's counter that ran below zero, in ns: it stopped the worker."""
-    buffer = SlotBuffer()
-    buffer.add(0, {"cpu_steal_time_ns": value, "cpu_time_ns": 5})
-    buffer.set_singles({"gpu_power_watts": value})
-    _, columns, _ = buffer.take(100)
-    buffer.add(1, {})
-    _, _, previous = buffer.take(101)
-
-    assert {
-        "cpu_steal_time_ns": [None],
-        "cpu_time_ns": [5],
-        "gpu_power_watts": [None],
-    } == columns
-    assert previous is not None
-    assert {"cpu_time_ns": 5} == previous.counters
-
-
-def test_the_sampler_is_a_daemon_that_cannot_hold_up_an_exit() -> None:
-    assert Bench(SECOND).sampler.daemon
-
-
-def test_a_buffer_gives_single_values_to_the_last_sample() -> None:
-    buffer = SlotBuffer()
-    buffer.add(0, {"cpu_time_ns": 5})
-    buffer.add(10, {"cpu_time_ns": 7})
-    buffer.set_singles({"thread_count": 3})
-    offsets, columns, previous = buffer.take(100)
-    assert ([0, 10], {"cpu_time_ns": [5, 7], "thread_count": [3]}, None) == (
-        offsets,
-        columns,
-        previous,
-    )
-    buffer.add(3, {"cpu_time_ns": 9})
-    _, _, previous = buffer.take(101)
-    assert previous is not None
-    assert (10 - SECOND, {"cpu_time_ns": 7}) == (
-        previous.offset_ns,
-        previous.counters,
-    )
-
-
-@pytest.mark.parametrize("hours", [2, 48])
-def test_a_long_silence_breaks_the_chain(hours: int) -> None:
-    buffer = SlotBuffer()
-    buffer.add(0, {"cpu_time_ns": 5})
-    buffer.take(100)
-    buffer.add(0, {"cpu_time_ns": 6})
-    assert buffer.take(100 + hours * 3600)[2] is None
-
-
-def test_an_exit_just_after_a_slot_s_end_is_read_into_the_next_one() -> None:
-    """The tick that ends the slot comes a little late; the reading must not be lost."""
-    bench = Bench(SECOND)
-    target = bench.watch(os.getpid())
-    slot = 1_790_000_000
-    bench.sampler._slot = slot
-    target.buffer.add_fast(0, 5, 100)
-    target.final = ((slot + 1) * SECOND + 30, 9)
-    target.closing = True
-
-    first = bench.sampler._end_slot()
-    assert first is not None
-    assert [] == first.finished
-    bench.sampler._slot = slot + 1
-    second = bench.sampler._end_slot()
-    assert second is not None
-    assert [target] == second.finished
-    [taken] = [each for each in second.taken if each.of is target]
-    assert ([30], [9]) == (taken.offset_ns, taken.columns["cpu_time_ns"])
-
-
-def test_with_the_last_slot_every_reading_goes() -> None:
-    bench = Bench(SECOND)
-    target = bench.watch(os.getpid())
-    slot = 1_790_000_000
-    bench.sampler._slot = slot
-    target.final = ((slot + 1) * SECOND + 30, 9)
-    target.closing = True
-    last = bench.sampler._end_slot(is_last=True)
-    assert last is not None
-    [taken] = [each for each in last.taken if each.of is target]
-    assert ([SECOND - 1], [9]) == (taken.offset_ns, taken.columns["cpu_time_ns"])
-
-
-def test_a_sampler_that_fails_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that takes registrations and no samples would be worse than none."""
-    bench = Bench(SECOND // 50)
-
-    def fail(*_: object, **__: object) -> None:
-        raise KeyError("odd")
-
-    monkeypatch.setattr(bench.sampler, "_read", fail)
-    bench.watch(os.getpid())
-    bench.sampler.start()
-    bench.sampler.join(10)
-    assert ["KeyError('odd')"] == [repr(each) for each in bench.failures]
-
-
 def test_a_host_that_slept_is_no_worker_that_was_late() -> None:
     """A suspended laptop: both clocks go on, the one that counts work does not."""
     slept_ns = 0
@@ -375,100 +195,6 @@ def test_a_process_that_cannot_be_read_is_a_gap_of_its_own() -> None:
     assert [] == bench.gone, "it is tried again"
 
 
-def test_an_end_is_handed_over_once_however_late_the_event_loop_is() -> None:
-    """Until the loop has let the target go, more slots end."""
-    bench = Bench(SECOND // 2)
-    target = bench.watch(os.getpid())
-    bench.sampler.start()
-    poll_until(lambda: bench.slots)
-    target.final = (bench.clock.now_ns(), 10**15)
-    target.closing = True
-    count = len(bench.slots)
-    poll_until(lambda: len(bench.slots) > count + 3)
-    bench.sampler.stop()
-    bench.sampler.join(5)
-    assert [target] == [each for slot in bench.slots for each in slot.finished]
-    last = [batch.metrics["cpu_time_ns"][-1] for batch in bench.batches()]
-    assert 1 == last.count(10**15)
-
-
-def test_each_process_has_its_own_interval() -> None:
-    bench = Bench(SECOND // 10)
-    for name, interval_ns in (("fast", SECOND // 50), ("slow", 2 * SECOND)):
-        bench.watch(os.getpid(), name, interval_ns)
-    bench.watch(os.getpid(), "usual")
-    bench.run_for_slots(3)
-
-    intervals = {b.process: b.interval_ns for b in bench.batches()}
-    expected = {"fast": SECOND // 50, "slow": 2 * SECOND, "usual": SECOND // 10}
-    assert expected == intervals
-    for name, interval_ns in expected.items():
-        ticks = [
-            (batch.slot * SECOND + offset) // interval_ns
-            for batch in bench.batches()
-            for offset in batch.offset_ns
-            if batch.process == name
-        ]
-        assert sorted(set(ticks)) == ticks, "each tick of its grid at most once"
-    assert all(
-        "thread_count" in batch.metrics
-        for batch in bench.batches()
-        if batch.process == "slow"
-    )
-
-
-def test_an_interval_may_change_at_any_time() -> None:
-    bench = Bench(2 * SECOND)
-    bench.watchlist.on_change = bench.sampler.poke
-    target = bench.watch(os.getpid())
-    bench.sampler.start()
-    poll_until(lambda: bench.slots)
-    bench.watchlist.set_interval(target, SECOND // 50)
-    poll_until(lambda: target.buffer.offset_ns and target.buffer.offset_ns[5:])
-    bench.watchlist.set_interval(target, 2 * SECOND)
-    count = len(bench.slots)
-    poll_until(lambda: len(bench.slots) > count + 2)
-    bench.sampler.stop()
-    bench.sampler.join(5)
-
-    times = [b.slot * SECOND + o for b in bench.batches() for o in b.offset_ns]
-    assert sorted(set(times)) == times
-    distances = [after - before for before, after in pairwise(times)]
-    assert min(distances) < SECOND // 10
-    assert 2 * SECOND == bench.batches()[-1].interval_ns
-
-
-def test_a_finer_grid_ticks_in_the_middle_of_a_longer_one() -> None:
-    """A thousand processes at 1 Hz must not cost one at 1,000 Hz its ticks."""
-    bench = Bench(SECOND)
-    fine = bench.watch(os.getpid(), "fine", SECOND // 100)
-    coarse = [bench.watch(os.getpid(), f"c{number}") for number in range(3)]
-    slot = bench.first_slot + 10
-    now_ns = slot * SECOND
-    bench.clock.monotonic_ns = lambda: now_ns - bench.clock.anchor_ns
-    order = []
-
-    def reading(name: str, takes_ns: int) -> Callable[[], tuple[int, int]]:
-        def fast() -> tuple[int, int]:
-            nonlocal now_ns
-            now_ns += takes_ns
-            order.append(name)
-            return 1, 1
-
-        return fast
-
-    fine.reader.fast = reading("fine", 1_000)  # type: ignore[method-assign]
-    for each in coarse:
-        name = each.registration.name
-        each.reader.fast = reading(name, 9_000_000)  # type: ignore[method-assign]
-    sampler = bench.sampler
-    sampler._schedule.follow(bench.watchlist.snapshot, now_ns - 1)
-    sampler._slot = slot
-    sampler._tick_all_due(now_ns)
-    assert ["fine", "c0", "c1", "fine", "c2"] == order
-    assert 0 == sampler.ticks_skipped
-
-
 def test_what_other_threads_read_goes_with_the_next_slot_once() -> None:
     bench = Bench(SECOND // 10)
     target = bench.watch(os.getpid())
@@ -477,30 +203,3 @@ def test_what_other_threads_read_goes_with_the_next_slot_once() -> None:
     first, second = bench.batches()[:2]
     assert [7] == first.metrics["gpu_memory_used_bytes"]
     assert "gpu_memory_used_bytes" not in second.metrics
-
-
-def test_times_are_kept_to_a_millionth_of_the_interval() -> None:
-    bench = Bench(SECOND // 10)
-    bench.watch(os.getpid(), "slow", SECOND)
-    bench.watch(os.getpid(), "usual")
-    bench.run_for_slots(2)
-
-    grains = {"slow": 1_000, "usual": 100}
-    assert {"slow", "usual"} == {batch.process for batch in bench.batches()}
-    for batch in bench.batches():
-        assert {0} == {offset % grains[batch.process] for offset in batch.offset_ns}
-
-
-def test_two_readings_within_a_grain_keep_their_order() -> None:
-    """One so late that the next is due at once: equal times would be refused."""
-    bench = Bench(SECOND // 10)
-    target = bench.watch(os.getpid())
-    bench.sampler._slot = bench.clock.now_ns() // SECOND
-
-    for _ in range(3):
-        bench.sampler._read([target], SECOND, is_last=False)
-
-    offsets = target.buffer.offset_ns
-    assert 0 == offsets[0]
-    assert sorted(set(offsets)) == offsets
-    assert 3 == len(offsets)

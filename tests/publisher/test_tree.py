@@ -2,139 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from waiting import poll_until
 
-from robometrics import runtime
-from robometrics.errors import ProcessGoneError, TooManyFilesError
-from robometrics.publisher.samplers import descent, tree, tree_member
-from robometrics.publisher.samplers.descent import (
-    ChildrenByParent,
-    ChildrenOf,
-    Kin,
-)
-from robometrics.publisher.samplers.tree import ProcessTree
+from robometrics.publisher.samplers import descent, tree_member
+from robometrics.publisher.samplers.descent import Kin
 
-from .conftest import Spawn
+from .trees import TICKS, Root
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="not on this system"
 )
-
-PRELUDE = """
-import json, os, resource, signal, sys, time
-
-def burn(seconds):
-    end = time.process_time() + seconds
-    while time.process_time() < end:
-        pass
-
-def fork(work):
-    pid = os.fork()
-    if pid == 0:
-        try:
-            work()
-        finally:
-            os._exit(0)
-    return pid
-
-def say(*words):
-    os.write(1, json.dumps(words).encode() + b"\\n")  # whole, whoever else writes
-
-def used():
-    usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
-
-def hear():
-    sys.stdin.readline()
-
-os.setpgid(0, 0)
-hear()
-"""
-TICKS = 0.03
-"""Two ticks for the root's account, one for what it does after it told its usage."""
-
-
-class Root:
-    """A process under way, and its tree."""
-
-    def __init__(
-        self, child: subprocess.Popen[bytes], find: ChildrenOf = descent.children_of
-    ) -> None:
-        self.child = child
-        start_ticks = runtime.start_ticks(child.pid) or 0
-        self.tree = ProcessTree(child.pid, start_ticks, find)
-        self.seen: list[int] = []
-
-    def go_on(self) -> None:
-        assert self.child.stdin is not None
-        self.child.stdin.write(b"\n")
-        self.child.stdin.flush()
-
-    def hear(self) -> list[float]:
-        assert self.child.stdout is not None
-        return list(json.loads(self.child.stdout.readline()))
-
-    def look(self) -> int:
-        """Scan, read, and note the number of members."""
-        self.tree.scan()
-        self.seen.append(self.tree.fast()[0])
-        return self.tree.fast()[2]
-
-    def seconds(self) -> float:
-        self.look()
-        return self.seen[-1] / 1e9
-
-    @contextmanager
-    def looking(self) -> Iterator[None]:
-        """Look all the time, with the sampler's readings in between."""
-        stop = threading.Event()
-
-        def sample() -> None:
-            while not stop.is_set():
-                readings.append(self.tree.fast()[0])
-
-        def scan() -> None:
-            while not stop.is_set():
-                self.tree.scan()
-
-        readings: list[int] = []
-        both = [threading.Thread(target=target) for target in (sample, scan)]
-        for thread in both:
-            thread.start()
-        yield
-        stop.set()
-        for thread in both:
-            thread.join()
-        assert readings == sorted(readings)
-
-
-@pytest.fixture
-def root(spawn: Spawn) -> Iterator[Callable[..., Root]]:
-    opened = []
-
-    def start(code: str, **more: ChildrenOf) -> Root:
-        opened.append(Root(spawn(PRELUDE + code), **more))
-        return opened[-1]
-
-    yield start
-    for each in opened:
-        each.tree.scan()
-        for member in each.tree._members:
-            if member.is_running():
-                os.kill(member.pid, signal.SIGKILL)
-        each.tree.close()
-        with suppress(ProcessLookupError):
-            os.killpg(each.child.pid, signal.SIGKILL)
 
 
 def test_children_that_nobody_saw_are_counted(root: Callable[..., Root]) -> None:
@@ -292,7 +175,7 @@ time.sleep(1000)""")
     found.go_on()
     orphan, _ = found.hear()
     assert found.look() == 3
-    os.kill(_children(found.child.pid)[0], signal.SIGKILL)
+    os.kill(found.children()[0], signal.SIGKILL)
     [used] = found.hear()
     poll_until(lambda: found.look() == 2)
     found.go_on()
@@ -336,7 +219,7 @@ time.sleep(1000)""")
     used = found.hear()[0] + found.hear()[0]
     assert found.look() == 3
     before = found.seconds()
-    children = _children(found.child.pid)
+    children = found.children()
     for pid in [found.child.pid, *children]:
         os.kill(pid, signal.SIGKILL)
     found.child.wait()
@@ -361,182 +244,3 @@ burn(0.05)""")
     assert usage.ru_utime + usage.ru_stime == pytest.approx(last / 1e9, abs=0.021)
     found.look()
     assert last <= found.tree.fast()[0]
-
-
-def test_what_was_there_before_is_in_the_first_reading(
-    root: Callable[..., Root],
-) -> None:
-    """Found later it would look like a burst."""
-    found = root("fork(lambda: (burn(0.2), say(0), time.sleep(1000)))\nhear()")
-    found.go_on()
-    found.hear()
-    late = Root(found.child)
-
-    assert late.tree.fast()[0] > 200_000_000
-    assert late.tree.fast()[2] == 2
-    late.tree.close()
-
-
-def test_memory_is_that_of_all_members(root: Callable[..., Root]) -> None:
-    found = root("""
-def work():
-    block = bytearray(50 << 20)
-    say(len(block)); hear()
-fork(work)
-hear()""")
-    before = found.tree.fast()[1]
-    found.go_on()
-    [size] = found.hear()
-    found.look()
-
-    assert before + size <= found.tree.fast()[1]
-
-
-def test_without_the_kernels_lists_the_same_are_found(
-    root: Callable[..., Root], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(descent, "_FRESH_SECONDS", 0)
-    found = root(
-        """
-fork(lambda: (fork(lambda: (say(0), time.sleep(1000))), time.sleep(1000)))
-time.sleep(1000)""",
-        find=ChildrenByParent(),
-    )
-    found.go_on()
-    found.hear()
-
-    assert found.look() == 3
-
-
-def test_children_of_other_threads_are_found(root: Callable[..., Root]) -> None:
-    """The kernel lists children by the thread that started them."""
-    found = root("""
-import subprocess, threading
-def work():
-    child = subprocess.Popen(["sleep", "1000"])
-    say(child.pid)
-    child.wait()
-threading.Thread(target=work, daemon=True).start()
-hear()""")
-    found.go_on()
-    [child] = found.hear()
-    found.look()
-
-    poll_until(lambda: found.look() == 2)
-    os.kill(int(child), signal.SIGKILL)
-
-
-def test_beyond_the_limit_children_count_when_they_end(
-    root: Callable[..., Root],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    monkeypatch.setattr(tree, "MEMBERS_MAX", 2)
-    found = root("""
-children = [fork(lambda: (burn(0.05), say(0), time.sleep(1000))) for _ in range(4)]
-hear()
-for child in children:
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-say(used()); hear()""")
-    found.go_on()
-    for _ in range(4):
-        found.hear()
-    assert found.look() == 2
-    assert found.look() == 2
-    found.go_on()
-    [used] = found.hear()
-
-    assert used == pytest.approx(found.seconds(), abs=TICKS)
-    [warning] = caplog.records
-    assert "not all processes are measured" in warning.getMessage()
-
-
-def test_without_descriptors_it_goes_on_with_those_it_has(
-    root: Callable[..., Root], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = root("fork(lambda: (say(0), time.sleep(1000)))\nhear()")
-    found.go_on()
-    found.hear()
-
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(24, "Too many open files")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(tree_member.os, "open", refuse)
-        assert found.look() == 1
-        with pytest.raises(TooManyFilesError):
-            Root(found.child)
-    assert found.look() == 2
-
-
-def test_descriptors_are_given_back(root: Callable[..., Root]) -> None:
-    found = root("""
-for _ in range(3):
-    child = fork(lambda: (say(0), time.sleep(1000)))
-    hear()
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-say(1); hear()""")
-    before = len([*Path("/proc/self/fd").iterdir()])
-    found.go_on()
-    for _ in range(3):
-        found.hear()
-        assert found.look() == 2
-        found.go_on()
-    found.hear()
-
-    assert found.look() == 1
-    assert before == len([*Path("/proc/self/fd").iterdir()])
-
-
-def test_a_member_whose_pid_another_process_got_is_not_that_one(
-    root: Callable[..., Root], spawn: Spawn
-) -> None:
-    """Forced by telling the kernel which pid was the last; others may come between."""
-    last_pid = Path("/proc/sys/kernel/ns_last_pid")
-    found = root("""
-while True:
-    child = fork(lambda: time.sleep(1000))
-    say(child); hear()
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    say(0); hear()""")
-    stranger = None
-    for _ in range(50):
-        found.go_on()
-        [pid] = found.hear()
-        assert found.look() == 2
-        os.kill(int(pid), signal.SIGKILL)
-        found.go_on()
-        found.hear()
-        try:
-            last_pid.write_text(str(int(pid) - 1))
-        except OSError:
-            pytest.skip("only root may choose a pid")
-        stranger = spawn("while True: pass")
-        if stranger.pid == int(pid):
-            break
-        stranger.kill()
-    assert stranger is not None
-    if stranger.pid != int(pid):
-        pytest.skip("somebody else got the pid each time")
-    before = found.tree.fast()
-    burnt = Path(f"/proc/{stranger.pid}/schedstat")
-    poll_until(lambda: int(burnt.read_text().split()[0]) > 300_000_000)
-
-    assert before[2] == found.look() == 1
-    assert found.tree.fast()[0] < before[0] + 200_000_000
-
-
-def test_the_wrong_start_time_is_another_process() -> None:
-    before = len([*Path("/proc/self/fd").iterdir()])
-    with pytest.raises(ProcessGoneError):
-        ProcessTree(os.getpid(), (runtime.start_ticks(os.getpid()) or 0) + 1)
-    with pytest.raises(ProcessGoneError):
-        ProcessTree(2**22 - 1, 1)
-    assert before == len([*Path("/proc/self/fd").iterdir()])
-
-
-def _children(pid: int) -> list[int]:
-    return descent.children_by_thread(pid, 1)

@@ -4,55 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import random
-from typing import Any
 
 import msgspec
 import pytest
 from builders import SLOT, event, host_batch, process_batch
 from servers import MongoServer
 
-from robometrics.schema import NS_PER_SECOND, AnyBatch, Event
-from robometrics.store import (
-    Fleet,
-    HostRow,
-    ProcessRow,
-    RunRow,
-    Store,
-    open_store,
-)
-from robometrics.store.fleet_rows import process_key
-from robometrics.store.sightings import Sightings
+from robometrics.schema import AnyBatch
+from robometrics.store import Fleet, HostRow, ProcessRow, RunRow, Store, open_store
 
-RUN = "ab12cd34-42-777"
-AT = SLOT * NS_PER_SECOND
-
-
-def registered(at_ns: int = AT, **changes: Any) -> Event:
-    values: dict[str, Any] = {
-        "id": f"r-{at_ns}",
-        "event": "registered",
-        "at_ns": at_ns,
-        "process": "planner",
-        "run": RUN,
-        "pid": 42,
-        "started_at_ns": AT - 1,
-        "command": "planner --fast",
-        "tags": {"team": "nav"},
-    }
-    return event(**values | changes)
-
-
-def ended(at_ns: int, how: str = "exited", **changes: Any) -> Event:
-    values: dict[str, Any] = {
-        "id": f"x-{at_ns}",
-        "event": how,
-        "at_ns": at_ns,
-        "process": "planner",
-        "run": RUN,
-        "exit_code": 3 if how == "exited" else None,
-    }
-    return event(**values | changes)
+from .sighting import AT, RUN, ended, fresh, only_run, registered, see
 
 
 async def rows(fleet: Fleet) -> tuple[list[bytes], list[bytes], list[bytes]]:
@@ -62,24 +23,6 @@ async def rows(fleet: Fleet) -> tuple[list[bytes], list[bytes], list[bytes]]:
         [*map(msgspec.json.encode, await fleet.processes())],
         sorted(map(msgspec.json.encode, runs)),
     )
-
-
-async def fresh(store: Store) -> None:
-    """Empty the rows, and forget what was written."""
-    for collection in ("hosts", "processes", "runs", "events"):
-        await store._database[collection].delete_many({})
-    store.fleet._sightings = Sightings()
-
-
-async def see(store: Store, *batches: AnyBatch) -> None:
-    """See *batches*, and write it."""
-    await store.fleet.see(batches)
-    await store.fleet.settle(everything=True)
-
-
-async def only_run(store: Store) -> RunRow:
-    [run] = await store.fleet.runs("robot", limit=10)
-    return run
 
 
 async def test_batches_make_hosts_processes_and_runs(store: Store) -> None:
@@ -137,70 +80,6 @@ async def test_any_order_of_batches_with_repeats_leaves_the_same_rows(
         assert expected == await rows(store.fleet)
 
 
-def reading(slot: int, **values: int | None) -> AnyBatch:
-    columns = {"load_1m": [0.5]} | {key: [value] for key, value in values.items()}
-    return host_batch(slot=slot, metrics=columns)
-
-
-async def test_a_host_shows_what_its_newest_batch_says_of_itself(store: Store) -> None:
-    batches = [
-        reading(SLOT, outbox_messages=9, clock_offset_ns=-4),
-        reading(SLOT + 10, outbox_messages=3, clock_offset_ns=2**40),
-        reading(SLOT + 5, outbox_messages=7),
-        process_batch(slot=SLOT + 20),
-    ]
-    for order in itertools.permutations(batches):
-        await fresh(store)
-        for batch in (*order, *order[:2]):
-            await see(store, batch)
-        [host] = await store.fleet.hosts()
-        assert (3, 2**40, SLOT + 20) == (
-            host.outbox_messages,
-            host.clock_offset_ns,
-            host.last_slot,
-        )
-
-
-async def test_what_a_host_does_not_say_is_not_known(store: Store) -> None:
-    await see(store, reading(SLOT, outbox_messages=9, clock_offset_ns=1))
-    await see(store, reading(SLOT + 5, outbox_messages=None))
-
-    [host] = await store.fleet.hosts()
-
-    assert (None, None) == (host.outbox_messages, host.clock_offset_ns)
-
-
-async def test_what_is_seen_is_written_within_five_seconds(
-    store: Store,
-) -> None:
-    now = itertools.count()
-    store.fleet._sightings = Sightings(lambda: next(now))
-    for slot in range(SLOT, SLOT + 33):
-        await store.fleet.see([reading(slot, outbox_messages=slot)])
-        [host] = await store.fleet.hosts()
-        assert SLOT == host.first_slot
-        assert slot - 5 < host.last_slot <= slot
-        assert host.last_slot == host.outbox_messages
-
-
-async def test_who_catches_up_is_at_most_half_a_minute_of_samples_behind(
-    store: Store,
-) -> None:
-    store.fleet._sightings = Sightings(lambda: 7.0)
-    seen = set()
-    for slot in range(SLOT, SLOT + 100):
-        await store.fleet.see([host_batch(slot=slot)])
-        [row] = await store.fleet.hosts()
-        assert slot - 30 < row.last_slot <= slot
-        seen.add(row.last_slot)
-    assert {SLOT, SLOT + 30, SLOT + 60, SLOT + 90} == seen
-
-    await store.fleet.settle()
-    assert SLOT + 90 == (await store.fleet.hosts())[0].last_slot
-    await store.fleet.settle(everything=True)
-    assert SLOT + 99 == (await store.fleet.hosts())[0].last_slot
-
-
 async def test_any_order_of_events_with_repeats_leaves_the_same_rows(
     store: Store,
 ) -> None:
@@ -255,37 +134,6 @@ async def test_events_and_batches_may_come_in_either_order(
     ) == await only_run(store)
 
 
-async def test_a_run_that_exited_says_how(store: Store) -> None:
-    await store.fleet.record([registered(), ended(AT + 7 * NS_PER_SECOND)])
-
-    run = await only_run(store)
-
-    assert ("exited", 3, AT + 7 * NS_PER_SECOND, SLOT + 7) == (
-        run.end,
-        run.exit_code,
-        run.ended_ns,
-        run.last_slot,
-    )
-
-
-async def test_a_run_registered_again_goes_on(store: Store) -> None:
-    await store.fleet.record(
-        [registered(), ended(AT + 1, "unregistered"), registered(AT + 2)]
-    )
-
-    run = await only_run(store)
-
-    assert (None, None, AT + 2) == (run.end, run.ended_ns, run.registered_ns)
-
-
-async def test_a_run_known_by_its_registration_alone_has_its_pid(store: Store) -> None:
-    await store.fleet.record([registered()])
-
-    run = await only_run(store)
-
-    assert (42, None, SLOT) == (run.pid, run.first_slot, run.last_slot)
-
-
 async def test_what_is_read_can_be_sent_on(store: Store) -> None:
     """The driver's own class of 64-bit integers is one no encoder knows."""
     await store.fleet.see([host_batch(), process_batch()])
@@ -294,56 +142,7 @@ async def test_what_is_read_can_be_sent_on(store: Store) -> None:
     assert all(await rows(store.fleet))
 
 
-async def test_the_latest_run_of_a_process_is_found(store: Store) -> None:
-    await store.fleet.see(
-        [process_batch(), process_batch(slot=SLOT + 60, run="second", pid=43)]
-    )
-    [row] = await store.fleet.processes("robot")
-
-    found = await store.fleet.runs_of([row])
-
-    assert ("second", 43) == (row.run, row.pid)
-    assert "second" == found[process_key(row)].run
-    assert {} == await store.fleet.runs_of([])
-
-
-async def test_runs_come_newest_first_and_limited(store: Store) -> None:
-    batches = [process_batch(slot=SLOT + n, run=f"r{n}") for n in range(5)]
-    random.Random(1).shuffle(batches)  # noqa: S311  an order, no secret
-    await store.fleet.see(batches)
-
-    runs = await store.fleet.runs("robot", "planner", limit=3)
-
-    assert ["r4", "r3", "r2"] == [run.run for run in runs]
-    assert [] == await store.fleet.runs("robot", "mapper", limit=3)
-    assert [] == await store.fleet.runs("other", limit=3)
-
-
 HOSTILE = ["*", ">", "a b", "é", "..", "$JS", "$where", "\0", "a/b", "a.b", "-"]
-
-
-@pytest.mark.parametrize(
-    ("start", "stop", "found"),
-    [
-        (SLOT, SLOT + 10, {"a-1-1"}),
-        (SLOT + 15, SLOT + 25, {"a-1-1", "a-2-2"}),
-        (SLOT + 41, SLOT + 99, set()),
-        (SLOT - 9, SLOT - 1, set()),
-    ],
-)
-async def test_runs_of_a_time_are_those_seen_in_it(
-    store: Store, start: int, stop: int, found: set[str]
-) -> None:
-    for run, first in (("a-1-1", SLOT), ("a-2-2", SLOT + 20)):
-        await see(
-            store,
-            *(process_batch(run=run, slot=slot) for slot in (first, first + 20)),
-        )
-    await store.fleet.see([process_batch(host="other", run="b-1-1", slot=SLOT + 20)])
-    rows = await store.fleet.runs_between(["robot", "nobody"], start, stop, limit=9)
-    assert found == {row.run for row in rows}
-    limited = await store.fleet.runs_between(["robot"], SLOT, SLOT + 99, limit=1)
-    assert 1 == len(limited)
 
 
 async def test_hostile_names_are_hosts_and_processes_like_any_other(
@@ -391,32 +190,3 @@ async def test_recording_nothing_is_nothing(store: Store) -> None:
     await store.fleet.see([])
 
     assert ([], [], []) == await rows(store.fleet)
-
-
-async def test_what_a_host_is_makes_it_known_and_the_latest_counts(
-    store: Store,
-) -> None:
-    """In whatever order it comes; what other events do not say changes nothing."""
-    told = [
-        event(id=f"f-{late}", at_ns=AT + late, facts={"cpu_count": late})
-        for late in (1, 3, 2)
-    ]
-    await store.fleet.record([*told, event(id="s-1", at_ns=AT + 9)])
-    await store.fleet.record(told)
-
-    [row] = await store.fleet.hosts()
-    assert ("robot", {"cpu_count": 3}, AT + 3) == (
-        row.host,
-        row.facts,
-        row.facts_at_ns,
-    )
-    assert (SLOT, SLOT) == (row.first_slot, row.last_slot)
-
-
-async def test_what_is_posted_says_nothing_of_a_worker_s_outbox(store: Store) -> None:
-    own = host_batch(metrics={"outbox_messages": [7]})
-    posted = host_batch(run="reported-ab", slot=SLOT + 60, metrics={"load_1m": [1]})
-    await store.fleet.see([own, posted])
-
-    [row] = await store.fleet.hosts()
-    assert (7, SLOT + 60) == (row.outbox_messages, row.last_slot)

@@ -1,6 +1,6 @@
 """Finds processes that should be measured though they do not register.
 
-    connector | scan ──▶ Table ──▶ Finder ──▶ Allotment ──▶ Registrar
+    connector | scan ──▶ Table ──▶ Finder ──▶ Allotment ──▶ Runs
     what began, execed    who is    which rule   under which
     and ended             due       matches      name, or not
 

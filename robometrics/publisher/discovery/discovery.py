@@ -15,7 +15,7 @@ from robometrics.errors import OutboxError, ProcessGoneError, RegistrationRefuse
 from robometrics.publisher.discovery.allotment import Allotment, is_still
 from robometrics.publisher.discovery.finder import Finder, Found
 from robometrics.publisher.discovery.matching import Match, Matcher
-from robometrics.publisher.registrar import Registrar
+from robometrics.publisher.runs import Runs
 from robometrics.publisher.watchlist import Registration, Target, Watchlist
 
 log = logging.getLogger(__name__)
@@ -35,13 +35,13 @@ class Discovery:
         self,
         matchers: Sequence[Matcher],
         watchlist: Watchlist,
-        registrar: Registrar,
+        runs: Runs,
         *,
         use_connector: bool = True,
     ) -> None:
         self._matchers = matchers
         self._watchlist = watchlist
-        self._registrar = registrar
+        self._runs = runs
         self._use_connector = use_connector
         self._finder: Finder | None = None
         self._refused: set[Key] = set()
@@ -143,7 +143,7 @@ class Discovery:
             if not label or is_still(match, label, name):
                 return True
             allotment.remove(label, name)
-            self._registrar.release(target)
+            self._runs.release(target)
         return False
 
     def _register(self, key: Key, match: Match, allotment: Allotment) -> bool:
@@ -166,7 +166,7 @@ class Discovery:
             rule=match.label,
         )
         try:
-            self._registrar.admit(registration)
+            self._runs.admit(registration)
         except (RegistrationRefusedError, OutboxError) as exc:
             allotment.remove(match.label, name)
             if isinstance(exc.__cause__, ProcessGoneError):

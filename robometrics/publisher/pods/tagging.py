@@ -17,7 +17,7 @@ from robometrics.errors import RetryLaterError
 from robometrics.publisher.cgroups import cgroup_of, container_of
 from robometrics.publisher.pods.labels import ApiServer, as_tags
 from robometrics.publisher.pods.names import Place, read_places
-from robometrics.publisher.registrar import Registrar
+from robometrics.publisher.runs import Runs
 from robometrics.publisher.watchlist import Registration, Target, Watchlist
 from robometrics.schema import TAGS_MAX
 
@@ -37,7 +37,7 @@ class PodTags:
     def __init__(
         self,
         watchlist: Watchlist,
-        registrar: Registrar,
+        runs: Runs,
         *,
         folder: Path,
         patterns: Sequence[str] = (),
@@ -49,7 +49,7 @@ class PodTags:
 
         Args:
             watchlist: Whose processes are looked at.
-            registrar: Told what was learnt.
+            runs: Told what was learnt.
             folder: Where Kubernetes links the logs of containers.
             patterns: Labels that become tags.
             api: Whom to ask for labels; nobody if not given.
@@ -57,7 +57,7 @@ class PodTags:
             clock: In seconds.
         """
         self._watchlist = watchlist
-        self._registrar = registrar
+        self._runs = runs
         self._folder = folder
         self._patterns = patterns
         self._api = api
@@ -117,7 +117,7 @@ class PodTags:
         """Say where *target* runs; return whether all of that is known."""
         labels = await self._labels_of(place)
         tags = joined(target.registration.tags, place.tags(), labels or {})
-        self._registrar.retag(target, tags)
+        self._runs.retag(target, tags)
         return labels is not None
 
     async def _labels_of(self, place: Place) -> dict[str, str] | None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from robometrics import runtime
+from robometrics.publisher.control import Control
 from robometrics.publisher.outbox import Outbox
 from robometrics.publisher.pods.labels import ApiServer
 from robometrics.publisher.pods.tagging import (
@@ -19,10 +20,8 @@ from robometrics.publisher.pods.tagging import (
     PodTags,
     joined,
 )
-from robometrics.publisher.registrar import Registrar
-from robometrics.publisher.rights import Rights
+from robometrics.publisher.runs import Runs
 from robometrics.publisher.watchlist import Registration, Watchlist
-from robometrics.requests import WorkerIdentity
 from robometrics.schema import TAGS_MAX
 
 from .apis import Api, api_server
@@ -48,15 +47,11 @@ class Node:
         self.events: list[dict[str, Any]] = []
         self.outbox = Outbox(folder / "outbox.db", max_bytes=1 << 24, host="robot")
         self.watchlist = Watchlist("robot", 10)
-        identity = WorkerIdentity(
-            instance="i", machine="m", boot_id="b", pid=1, started_at_ns=0
-        )
-        self.registrar = Registrar(
-            "robot",
+        control = Control("robot", self.watchlist, self.outbox, time.time_ns)
+        self.runs = Runs(
             self.watchlist,
             self.outbox,
-            identity=identity,
-            rights=Rights(),
+            control,
             now_ns=time.time_ns,
             emit=lambda kind, **details: self.events.append({"kind": kind, **details}),
         )
@@ -65,7 +60,7 @@ class Node:
     def worker(self, patterns: list[str]) -> PodTags:
         return PodTags(
             self.watchlist,
-            self.registrar,
+            self.runs,
             folder=self.links,
             patterns=patterns,
             api=ApiServer(self.api.url, self.api.account) if patterns else None,
@@ -80,7 +75,7 @@ class Node:
     def register(self, **tags: str) -> None:
         pid = os.getpid()
         start_ticks = runtime.start_ticks(pid) or 0
-        self.registrar.admit(
+        self.runs.admit(
             Registration(
                 name="p",
                 pid=pid,
@@ -222,8 +217,8 @@ async def test_one_that_ends_is_not_told_of_again(node: Node) -> None:
     """Its events are in order: what comes after its end would have it run again."""
     node.register()
     [target] = node.watchlist
-    node.registrar.release(target)
-    node.registrar.retag(target, PLACE)
+    node.runs.release(target)
+    node.runs.retag(target, PLACE)
 
     assert [None] == node.said
 
