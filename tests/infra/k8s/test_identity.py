@@ -31,8 +31,9 @@ from .site import Site
 SITE = Site("cluster")
 NODES = ("node-1.example.org", "node-2.example.org")
 MOUNTED = "/etc/robometrics/identity"
-NETWORK = ["unshare", *namespaces._USER, "--net"]
-"""One of its own: what listens everywhere in it nobody outside can reach."""
+NETWORK = [*namespaces.ISOLATED, "--net"]
+"""One of its own: what listens everywhere in it nobody outside can reach. It ends, with
+all that was started in it, when its first program does."""
 
 ASK_THE_API = """
     import fcntl, json, os, socket, struct, subprocess, sys, time
@@ -44,7 +45,9 @@ ASK_THE_API = """
         fcntl.ioctl(any_socket, *UP)
     code = "from robometrics.cli.services import server_main; server_main()"
     words = json.loads(sys.stdin.readline())
-    server = subprocess.Popen([sys.executable, "-c", code, *words])
+    server = subprocess.Popen(
+        [sys.executable, "-c", code, *words], stdout=subprocess.DEVNULL
+    )
 
     def status(path):
         try:
