@@ -34,6 +34,7 @@ from robometrics.api.fleet import FleetController
 from robometrics.api.health import Consumers, HealthController, Keeper, Watched
 from robometrics.api.hub import Hub
 from robometrics.api.live import live
+from robometrics.api.methods import answer_options
 from robometrics.api.page import page_routes
 from robometrics.api.pipeline import Gauges, pipeline
 from robometrics.api.problems import EXCEPTION_HANDLERS
@@ -122,6 +123,7 @@ def make_app(
             for name, value in dependencies.items()
         },
         lifespan=[lambda _: answering(link, store), lambda _: intake.running()],
+        before_request=answer_options,
         middleware=[DefineMiddleware(Gate, access=access)],
         exception_handlers=EXCEPTION_HANDLERS,
         request_max_body_size=BODY_BYTES_MAX,

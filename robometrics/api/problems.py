@@ -14,6 +14,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 
 from robometrics.api.bounded import ClientGoneError
+from robometrics.api.methods import methods_of
 from robometrics.errors import (
     BadRequestError,
     ForbiddenError,
@@ -53,7 +54,6 @@ HEADERS: Mapping[int, dict[str, str]] = {
 
 _CLIENT_CLOSED_REQUEST = 499
 _MISSING = re.compile(r"Missing required \w+ parameter '(\w+)'")
-_PARAMETER = re.compile(r"\{[^}]*\}")
 AnyRequest = Request[Any, Any, Any]
 
 
@@ -171,22 +171,8 @@ def on_http_error(request: AnyRequest, exc: HTTPException) -> Response[Problem]:
         detail = "; ".join(f"{each.field}: {each.problem}" for each in errors)
     answer = _respond(request, exc.status_code, code, detail, errors)
     if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        answer.set_header("Allow", ", ".join(_methods_of(request)))
+        answer.set_header("Allow", ", ".join(methods_of(request)))
     return answer
-
-
-def _methods_of(request: AnyRequest) -> list[str]:
-    """Return the methods of what was asked with another one."""
-    return sorted(
-        {
-            method
-            for route in request.app.routes
-            if re.fullmatch(
-                _PARAMETER.sub("[^/]+", route.path).rstrip("/") + "/?", request.url.path
-            )
-            for method in getattr(route, "methods", ())
-        }
-    )
 
 
 def on_deep_body(request: AnyRequest, _: RecursionError) -> Response[Problem]:

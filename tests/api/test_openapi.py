@@ -10,6 +10,8 @@ import pytest
 from builders import SLOT, event, gpu_batch, host_batch, process_batch
 from fuzzing.openapi import command
 
+from robometrics.api.access.scopes import SCOPES
+
 from .conftest import Served
 
 
@@ -32,3 +34,21 @@ async def test_nothing_that_is_asked_breaks_it_or_its_description(
 
     assert 0 == done.returncode, done.stdout.decode()[-8_000:]
     assert (await served.http.get("/api/v1/health/live")).is_success
+
+
+async def test_every_method_of_a_path_is_told(served: Served) -> None:
+    """As the description has them, to who asks for them and to who used another."""
+    document = (await served.http.get("/api/v1/openapi/openapi.json")).json()
+    open_to_all = {p: m for p, m in document["paths"].items() if SCOPES[p] != "admin"}
+    assert open_to_all
+    for path, methods in open_to_all.items():
+        described = {method.upper() for method in methods}
+        where = path.replace("{machine_id}", "robot")
+
+        asked = await served.http.options(where)
+        wrong = await served.http.request("PUT", where)
+
+        assert (204, 405) == (asked.status_code, wrong.status_code)
+        for answer in (asked, wrong):
+            told = set(answer.headers["allow"].split(", "))
+            assert described == told - {"OPTIONS"}, path
