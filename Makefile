@@ -12,7 +12,7 @@ NODE := $(BIN)/python scripts/node.py
 NODE_MODULES := .cache/node/node_modules
 BUILD_FILES := pyproject.toml constraints.txt hatch_build.py robometrics/viz/package-lock.json
 
-.PHONY: help up test check format bench fleet screenshots chaos fuzz audit clean
+.PHONY: help up test check format bench fleet screenshots chaos fuzz audit wheels clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -70,6 +70,9 @@ fuzz: $(VENV)/dev.stamp ## Feed nonsense to every way in: ARGS="--minutes 10"
 
 audit: $(VENV)/dev.stamp ## Ask whether what is used has known holes
 	$(BIN)/python scripts/audit.py
+
+wheels: $(VENV)/dev.stamp ## Try the built wheels on every Python they are for
+	$(BIN)/python scripts/wheels.py $(ARGS)
 
 clean: ## Remove what make made
 	rm -rf $(VENV) build dist robometrics/viz/vendor .cache/node

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
 import signal
 import socket
 import subprocess
+import tempfile
 import time
+from collections import deque
 from contextlib import closing, suppress
+from functools import cache
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -19,19 +24,42 @@ from robometrics.embedded import binaries
 START_SECONDS = 30.0
 
 
+_RANGES = 16
+_recent: deque[int] = deque(maxlen=300)
+
+
 def free_port() -> int:
-    """Return a port below those of outgoing connections.
+    """Return a port below those of outgoing connections, not of another server lately.
 
     While a server is down, a client that tries again could be given the server's port
-    for its own end, and then even reach itself. Test processes that run side by side
-    each have a range of their own.
+    for its own end, and then even reach itself; or another server could, and be taken
+    for it. Test processes that run side by side each have a range of their own.
     """
-    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    start = 15_000 + _range() * 1_000
     while True:
-        port = 15_000 + number % 16 * 1_000 + secrets.randbelow(1_000)
+        port = start + secrets.randbelow(1_000)
         with closing(socket.socket()) as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            return port
+            if port not in _recent:
+                _recent.append(port)
+                return port
+
+
+@cache
+def _range() -> int:
+    """Return the first range that no other process has, and keep it till the end."""
+    for number in range(_RANGES):
+        lock = Path(tempfile.gettempdir()) / f"robometrics-ports-{os.getuid()}-{number}"
+        held = lock.open("w")
+        with suppress(BlockingIOError):
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _held.append(held)
+            return number
+        held.close()
+    pytest.fail(f"{_RANGES} test processes run already: end some")
+
+
+_held: list[IO[str]] = []
 
 
 class Server:
