@@ -240,10 +240,12 @@ async def test_only_the_hub_acknowledges_what_is_published_at_a_leaf(
 
 
 async def test_programs_of_a_site_reach_each_other_without_the_hub(
-    hub_and_leaf: tuple[Any, Any],
+    hub_and_leaf: tuple[Any, Any], until: Until
 ) -> None:
     hub, leaf = hub_and_leaf
     hub.kill()
+    # Until it notices, the leaf may say that nobody listens.
+    until(lambda: leaf.ask("/leafz")["leafnodes"] == 0 or None, "the leaf alone")
 
     worker = await nats.connect(leaf.url)
     program = await nats.connect(leaf.url)
