@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 __all__ = ["__version__", "measure", "measured", "query"]
-__version__ = "0.1.0"
+__version__ = "3.0.0"
 
 TYPE_CHECKING = False  # importing typing for it would cost measured programs 7 ms
 if TYPE_CHECKING:

@@ -56,7 +56,7 @@ def _tried(python: str, wheels: Path, folder: Path) -> str:
     programs = folder / "bin"
     wanted = ["roborregos-metrics-client"]
     if is_whole:
-        wanted += ["roborregos-metrics-server", "robometrics[embedded]"]
+        wanted += ["roborregos-metrics-server", "roborregos-metrics[embedded]"]
     options = ["-q", "--find-links", wheels, "-c", ROOT / "constraints.txt"]
     _run("-m", "pip", "install", *options, *wanted, python=programs / "python")
     os.environ["ROBOMETRICS_RUNTIME_DIR"] = str(folder / "run")
@@ -75,17 +75,17 @@ def _served(programs: Path, folder: Path) -> str:
         page = _fetched(url)
     if b"<title>RoboMetrics" not in page:
         raise RuntimeError(f"{url} is no page: {page[:200]!r}")
-    return f"up, page, registered, {len(rows)} samples of it asked of the API"
+    return f"up, page, registered, {len(rows)} samples of it from the API"
 
 
 def _reported(programs: Path, folder: Path) -> str:
-    at = f"--data-dir={folder}/data"
-    with _running([programs / "robometrics-worker", "--host=wheel", at]):
+    at, nowhere = f"--data-dir={folder}/data", "--nats-url=nats://127.0.0.1:9"
+    with _running([programs / "robometrics-worker", "--host=wheel", at, nowhere]):
         _awaited((folder / "run/worker.sock").exists)
         _measured(programs)
     said = json.loads(_said(programs / "robometrics", "report", at, "--json"))
-    [row] = [each for each in said["processes"] if each["process"] == "demo"]
-    return f"worker, registered, of its outbox reported: {row}"
+    [row] = [each for each in said["series"] if each["name"] == "demo"]
+    return f"worker, registered, {row['samples']} samples of it in the outbox"
 
 
 def _measured(programs: Path) -> None:
@@ -95,8 +95,12 @@ def _measured(programs: Path) -> None:
 
 def _series(url: str) -> list[float]:
     found: dict[str, Any] = json.loads(_fetched(url))
-    values = [v for each in found["series"] for v in each["values"]["cpu_percent"]]
-    return [value for value in values if value is not None]
+    return [
+        value
+        for each in found["series"]
+        for value in each["metrics"]["cpu_percent"]["values"]
+        if value is not None
+    ]
 
 
 def _fetched(url: str) -> bytes:

@@ -237,6 +237,8 @@ def _problem_of_make(words: list[str]) -> str:
 def _problem_of_pip(words: list[str]) -> str:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     known = set(project["project"]["optional-dependencies"])
-    wanted = re.findall(r"robometrics\[([\w,-]+)\]", " ".join(words))
+    if any(re.fullmatch(r"robometrics(\W.*)?", word) for word in words):
+        return "robometrics is somebody else's package: ours is roborregos-metrics"
+    wanted = re.findall(r"roborregos-metrics\[([\w,-]+)\]", " ".join(words))
     unknown = {extra for each in wanted for extra in each.split(",")} - known
     return f"no extra of the package: {', '.join(unknown)}" if unknown else ""

@@ -14,7 +14,7 @@
 #ifndef ROBOMETRICS_HPP
 #define ROBOMETRICS_HPP
 
-#define ROBOMETRICS_VERSION "0.1.0"
+#define ROBOMETRICS_VERSION "3.0.0"
 
 #include <algorithm>
 #include <atomic>
@@ -64,7 +64,7 @@
 #endif
 
 namespace robometrics {
-inline namespace v0_1 {  // two releases of this header in one program stay apart
+inline namespace v3_0 {  // two releases of this header in one program stay apart
 
 // ---------------------------------------------------------------- what programs use
 
@@ -1317,7 +1317,7 @@ inline void Registration::leave() noexcept {
     ROBOMETRICS_CATCH {}  // its end unregisters it as well
 }
 
-}  // namespace v0_1
+}  // namespace v3_0
 }  // namespace robometrics
 
 #undef ROBOMETRICS_TRY

@@ -115,7 +115,7 @@ def _credentials(address: BrokerAddress) -> str:
     if importlib.util.find_spec("nkeys") is None:
         raise SettingsError(
             f"{_OPTION} needs the package nkeys: install robometrics with the extra "
-            "identity, as in pip install 'robometrics[worker,identity]'"
+            "identity, as in pip install 'roborregos-metrics[worker,identity]'"
         )
     return read_secret(address.credentials_file, _OPTION)
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from robometrics import subjects
-from robometrics.cli.services import complain
+from robometrics.cli.services import complain, missing
 from robometrics.cli.text import hexdump, printable, size, table
 from robometrics.errors import DiscardMessageError, RetryLaterError, RoboMetricsError
 from robometrics.settings import ServerSettings, add_flags, load
@@ -88,7 +88,7 @@ def _run(work: Work, options: argparse.Namespace) -> int:
     except RoboMetricsError as exc:
         return complain(printable(str(exc)))
     except ModuleNotFoundError as exc:
-        return complain(f"{exc.name} is missing: pip install 'robometrics[server]'")
+        return missing(exc, "server")
 
 
 async def _list(store: Store, _: ServerSettings, options: argparse.Namespace) -> int:

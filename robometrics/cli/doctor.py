@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 
 from robometrics import runtime
 from robometrics.cli.checks.finding import Check, Finding, Subject, problem, warning
-from robometrics.cli.services import complain
+from robometrics.cli.services import missing
 from robometrics.cli.text import printable
 from robometrics.errors import RoboMetricsError
 from robometrics.settings import (
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         import anyio  # noqa: PLC0415  the client has no anyio
     except ModuleNotFoundError as exc:
-        return complain(f"{exc.name} is missing: pip install 'robometrics[worker]'")
+        return missing(exc, "worker")
     tell = _teller()
     try:
         subject = _subject(options)
@@ -99,7 +99,8 @@ async def _check_database(subject: Subject) -> AsyncIterator[Finding]:
     except ModuleNotFoundError as exc:
         # A robot has no driver for a database that it never talks to.
         advice = (
-            "run this on the server's host too, or pip install 'robometrics[server]'"
+            "run this on the server's host too, or "
+            "pip install 'roborregos-metrics[server]'"
         )
         yield warning("database", f"not checked from here: no {exc.name}", advice)
         return

@@ -110,7 +110,7 @@ def _describe(parser: argparse.ArgumentParser, settings: type[Common]) -> None:
 
 def missing(exc: ModuleNotFoundError, extra: str) -> int:
     """Say which extra brings what the small base install leaves out."""
-    return complain(f"{exc.name} is missing: pip install 'robometrics[{extra}]'")
+    return complain(f"{exc.name} is missing: pip install 'roborregos-metrics[{extra}]'")
 
 
 def _run_service(

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING
 
-from robometrics.cli.services import complain
+from robometrics.cli.services import complain, missing
 from robometrics.cli.text import printable, table
 from robometrics.errors import BadRequestError, RoboMetricsError
 from robometrics.schema import NS_PER_SECOND
@@ -102,7 +102,7 @@ def _run(work: Work, options: argparse.Namespace) -> int:
     except RoboMetricsError as exc:
         return complain(printable(str(exc)))
     except ModuleNotFoundError as exc:
-        return complain(f"{exc.name} is missing: pip install 'robometrics[server]'")
+        return missing(exc, "server")
 
 
 async def _create(store: Store, options: argparse.Namespace) -> int:

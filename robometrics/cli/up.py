@@ -7,7 +7,7 @@ import os
 from functools import partial
 from pathlib import Path
 
-from robometrics.cli.services import complain, run_until_done
+from robometrics.cli.services import complain, missing, run_until_done
 from robometrics.errors import RoboMetricsError
 from robometrics.settings import CONFIG_ENV, UpSettings, add_flags, load
 
@@ -40,4 +40,4 @@ def run(options: argparse.Namespace) -> int:
     except RoboMetricsError as exc:
         return complain(exc)
     except ModuleNotFoundError as exc:
-        return complain(f"{exc.name} is missing: pip install 'robometrics[embedded]'")
+        return missing(exc, "embedded")

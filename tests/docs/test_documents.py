@@ -125,7 +125,11 @@ def test_every_link_leads_to_a_file(path: Path) -> None:
         ("robometrics register --pid one --name x", "--pid"),
         ("A=b /opt/bin/robometrics ps --hots=x | cat", "did you mean ['--host']?"),
         ("make tset", "no target of the Makefile: tset"),
-        ("pip install 'robometrics[wroker]'", "no extra of the package: wroker"),
+        ("pip install 'roborregos-metrics[wroker]'", "no extra of the package: wroker"),
+        (
+            "pip install 'robometrics[worker]'",
+            "robometrics is somebody else's package: ours is roborregos-metrics",
+        ),
         ("kubectl apply --kustomize infra/k8s/overlay", "no such file: infra/k8s/over"),
         ("frobnicate", "nobody checks frobnicate"),
     ],
@@ -141,7 +145,7 @@ def test_what_is_misspelt_in_a_document_is_found(command: str, problem: str) -> 
     [
         "robometrics run --name demo -- true --nmae",
         "A=b \\\n  robometrics ps --host=x > out.txt 2>&1 && make up ARGS=--port=0",
-        "/opt/robometrics/bin/pip install 'robometrics[worker]'  # and more",
+        "/opt/robometrics/bin/pip install 'roborregos-metrics[worker]'  # and more",
         'robometrics run -- python3 -c "if True:\n  print(1)"',
         "kubectl apply --kustomize infra/k8s/overlays/single",
     ],

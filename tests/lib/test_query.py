@@ -228,10 +228,10 @@ def test_a_library_that_is_missing_is_named_with_its_package() -> None:
     )
 
     assert [
-        "arrow pyarrow is missing: pip install 'robometrics[query]'",
+        "arrow pyarrow is missing: pip install 'roborregos-metrics[query]'",
         "polars polars is missing: pip install polars",
-        "pandas pyarrow is missing: pip install 'robometrics[query]'",
-        "rows pyarrow is missing: pip install 'robometrics[query]'",
+        "pandas pyarrow is missing: pip install 'roborregos-metrics[query]'",
+        "rows pyarrow is missing: pip install 'roborregos-metrics[query]'",
     ] == done.stdout.splitlines()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -94,7 +95,9 @@ def test_a_thin_distribution_brings_its_extra_of_this_version(
         code = [name for name in archive.namelist() if ".dist-info/" not in name]
     assert f"roborregos-metrics-{side}" == found["Name"]
     assert __version__ == found["Version"]
-    assert [f"robometrics[{extra}]=={__version__}"] == found.get_all("Requires-Dist")
+    assert [f"roborregos-metrics[{extra}]=={__version__}"] == found.get_all(
+        "Requires-Dist"
+    )
     assert [] == code
 
 
@@ -139,3 +142,16 @@ def test_the_wheel_holds_the_page_and_no_workshop(wheel: Path) -> None:
     assert {"msgspec", "nats-py", "tomli"} == {
         each.split(">")[0].split("<")[0].split(";")[0].strip() for each in base
     }
+
+
+def test_nobody_is_told_to_install_a_package_of_others() -> None:
+    """``robometrics`` is ours to import, but on PyPI it is somebody else's."""
+    told = re.compile(r"pip install [^\n]*\brobometrics(?![-\w])")
+    code = [
+        *(ROOT / "robometrics").rglob("*.py"),
+        *(ROOT / "robometrics").rglob("*.js"),
+    ]
+    found = [path for path in code if told.search(path.read_text("utf-8"))]
+
+    assert 300 < len(code)
+    assert [] == found

@@ -35,7 +35,7 @@ def oidc_of(settings: ServerSettings) -> Oidc:
         from robometrics.api.access.provider import Provider  # noqa: PLC0415
     except ModuleNotFoundError as exc:
         raise SettingsError(
-            f"oidc_issuer needs {exc.name}: pip install 'robometrics[oidc]'"
+            f"oidc_issuer needs {exc.name}: pip install 'roborregos-metrics[oidc]'"
         ) from exc
     secret = ""
     if path := settings.oidc_client_secret_file:

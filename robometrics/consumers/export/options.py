@@ -44,7 +44,7 @@ def make_exporters(
         from robometrics.consumers.export.target import Target  # noqa: PLC0415
     except ModuleNotFoundError as exc:
         raise SettingsError(
-            f"role export needs {exc.name}: pip install 'robometrics[export]'"
+            f"role export needs {exc.name}: pip install 'roborregos-metrics[export]'"
         ) from exc
 
     labels = read_labels(settings.export_labels)

@@ -25,7 +25,7 @@ def compiled(pattern: str) -> Any:
     except ImportError as exc:
         raise SettingsError(
             f"command = {pattern!r}: expressions need the package google-re2: "
-            "pip install 'robometrics[worker]'"
+            "pip install 'roborregos-metrics[worker]'"
         ) from exc
     options = re2.Options()
     options.log_errors = False
