@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
 SECONDS = 50
 PROCESSES = ("demo", "planner")
-"""Of these the documents speak: who reads them has measured both, and the last still."""
+"""Of these the documents speak: both were measured, and the last one still is."""
 
 RUN = [block for block in blocks() if not block.not_run]
 PLAIN = [block for block in RUN if not block.stopped_once]
