@@ -80,14 +80,14 @@ def _subject(options: argparse.Namespace) -> Subject:
     )
 
 
-def _checks() -> list[tuple[str, Check]]:
+def _checks(*, with_servers: bool) -> list[tuple[str, Check]]:
     from robometrics.cli.checks import broker, host, outbox  # noqa: PLC0415
 
     return [
         ("settings", host.check_settings),
         ("packages", host.check_packages),
         ("broker", broker.check_broker),
-        ("database", _check_database),
+        *([("database", _check_database)] if with_servers else []),
         ("worker", host.check_worker),
         ("outbox", outbox.check_outbox),
     ]
@@ -112,7 +112,8 @@ async def _examine(subject: Subject, tell: Callable[[Finding], None]) -> int:
     import anyio  # noqa: PLC0415
 
     problems = 0
-    for name, check in _checks():
+    # A host without a broker sends to no server, and has no database to look at.
+    for name, check in _checks(with_servers=bool(subject.server.nats_url)):
         try:
             with anyio.fail_after(CHECK_SECONDS):
                 async for finding in check(subject):
