@@ -245,7 +245,7 @@ async def test_what_is_refused_every_second_is_said_once_and_seldom_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A worker with another host's credentials tries on one subject and another."""
-    forbidden = [subjects.events(OTHER), subjects.register(OTHER)]
+    forbidden = [subjects.events(OWN), subjects.register(OWN)]
 
     async def refused_on_both(link: Link) -> None:
         for subject in forbidden:
@@ -255,7 +255,7 @@ async def test_what_is_refused_every_second_is_said_once_and_seldom_again(
     def said() -> int:
         return sum("permissions violation" in line for line in caplog.messages)
 
-    async with connected(site, "worker", OWN) as link:
+    async with connected(site, "worker", OTHER) as link:
         for _ in range(2):
             await refused_on_both(link)
         assert 1 == said()
