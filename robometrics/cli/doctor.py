@@ -12,6 +12,7 @@ from robometrics import runtime
 from robometrics.cli.checks.finding import Check, Finding, Subject, problem, warning
 from robometrics.cli.services import missing
 from robometrics.cli.text import printable
+from robometrics.cli.worker_dir import worker_dir
 from robometrics.errors import RoboMetricsError
 from robometrics.settings import (
     CONFIG_ENV,
@@ -69,13 +70,10 @@ def _subject(options: argparse.Namespace) -> Subject:
         *([f"config file {config}"] if config else []),
         *variables,
     ]
-    outbox_dir = worker.data_dir
-    if running and running.worker_dir and outbox_dir == WorkerSettings().data_dir:
-        outbox_dir = running.worker_dir
     return Subject(
         server=load(ServerSettings, flags),
         worker=worker,
-        outbox_dir=outbox_dir,
+        outbox_dir=worker_dir(worker),
         sources=sources,
     )
 

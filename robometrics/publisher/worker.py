@@ -150,6 +150,7 @@ class _Worker:
             boot_id=boot,
             pid=os.getpid(),
             started_at_ns=time.time_ns(),
+            data_dir=str(Path(settings.data_dir).absolute()),
         )
         self._skew = Skew(link, self._clock.now_ns)
         self._writer = Writer(settings.host, boot, outbox, uplink, disk, self._clock)

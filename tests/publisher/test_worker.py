@@ -13,6 +13,7 @@ from waiting import eventually
 
 from robometrics import subjects
 from robometrics.broker import Link
+from robometrics.cli.worker_dir import worker_dir
 from robometrics.lib import client
 from robometrics.publisher.report import report
 from robometrics.requests import ListRequest, WhoRequest, encode_request
@@ -69,9 +70,12 @@ async def test_with_an_empty_url_it_connects_nowhere_and_the_outbox_keeps_all(
             return "me" in [each.name for each in report(outbox, columns=1).series]
 
         await eventually(kept)
+        usual_dir = load(WorkerSettings, {"socket_path": settings.socket_path})
+        found = await anyio.to_thread.run_sync(worker_dir, usual_dir)
         heard = await link.gather(subjects.register("robot"), request, seconds=0.3)
 
     assert [] == heard
+    assert settings.data_dir == found
     assert kept()
     assert 1 == sum("no broker" in line for line in caplog.messages)
 
