@@ -104,7 +104,8 @@ def _summary(report: Report) -> Iterator[str]:
     taken = sum(run.taken for run in report.runs)
     stored = sum(run.stored for run in report.runs)
     yield (
-        f"{taken} batches taken, {stored} stored ({report.too_young} too young for a tally); "
+        f"{taken} batches taken, {stored} stored "
+        f"({report.too_young} too young for a tally); "
         f"{report.tallies} tallies, {report.events} events in them; "
         f"{report.on_its_way} messages on their way"
     )

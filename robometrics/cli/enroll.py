@@ -167,6 +167,8 @@ def _of_site(office: Office, site: Site) -> str:
 the site is in {folder}; keep a copy of it, and keep it secret.
 1. nats-server: add this to a configuration in {folder.parent}, and start it again{more}
      include "{folder.name}/{office.access_file.name}"
+   nats-server takes that as a path from the folder of the configuration, never as an
+   absolute one: in a configuration elsewhere name the file from there
 2. robometrics-server, and commands that ask the broker: let their user alone read
      {file}
    and start them with ROBOMETRICS_NATS_CREDENTIALS_FILE naming it

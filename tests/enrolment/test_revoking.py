@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from pathlib import Path
 
@@ -112,16 +111,10 @@ async def test_a_broker_that_was_not_told_of_a_revocation_is_said_and_told_later
 @contextmanager
 def unread() -> Iterator[None]:
     """Have nobody read what is printed: the reader of the pipe is gone."""
-    kept = sys.stdout
     reader, writer = os.pipe()
     os.close(reader)
-    with open(writer, "w", buffering=1) as sys.stdout:  # noqa: PTH123  no path
-        try:
-            yield
-        finally:
-            sys.stdout, gone = kept, sys.stdout
-            with suppress(BrokenPipeError):
-                gone.flush()
+    with open(writer, "w", buffering=1) as gone, redirect_stdout(gone):  # noqa: PTH123
+        yield
 
 
 async def test_a_revocation_of_which_nobody_reads_is_done_or_is_no_success(
