@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shlex
 import sys
 from functools import partial
@@ -137,7 +138,8 @@ def _complain_after(done: list[str], problem: RoboMetricsError) -> int:
 
     Not on standard output, whose reader may be gone, while somebody must know.
     """
-    print(*done, sep="\n", end="\n" * bool(done), file=sys.stderr)
+    with contextlib.suppress(BrokenPipeError):
+        print(*done, sep="\n", end="\n" * bool(done), file=sys.stderr)
     return complain(problem)
 
 

@@ -6,9 +6,10 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 import anyio
 import pytest
@@ -109,12 +110,12 @@ async def test_a_broker_that_was_not_told_of_a_revocation_is_said_and_told_later
 
 
 @contextmanager
-def unread() -> Iterator[None]:
+def unread() -> Iterator[IO[str]]:
     """Have nobody read what is printed: the reader of the pipe is gone."""
     reader, writer = os.pipe()
     os.close(reader)
     with open(writer, "w", buffering=1) as gone, redirect_stdout(gone):  # noqa: PTH123
-        yield
+        yield gone
 
 
 async def test_a_revocation_of_which_nobody_reads_is_done_or_is_no_success(
@@ -136,6 +137,8 @@ async def test_a_revocation_of_which_nobody_reads_is_done_or_is_no_success(
     with unread():
         codes = [await run(site, "revoke", OWN), await run(site, "enroll", OWN)]
     assert [2, 2] == codes
+    with unread() as gone, redirect_stderr(gone):
+        assert 2 == await run(site, "revoke", OWN)
     said = capsys.readouterr().err
     assert f"{OWN} is revoked" in said
     assert f"the worker of {OWN} is enrolled" in said
