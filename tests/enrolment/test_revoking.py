@@ -132,7 +132,9 @@ async def test_a_revocation_of_which_nobody_reads_is_done_or_is_no_success(
             code = await run(site, "revoke", OWN)
 
         assert 0 == code
-        await eventually(lambda: "these credentials" in own.last_error)
+        # Refused, and at the next try its file is gone.
+        await eventually(lambda: "nats_credentials_file" in own.last_error)
+        assert not own.is_up
     site.server.stop()
     with unread():
         codes = [await run(site, "revoke", OWN), await run(site, "enroll", OWN)]
