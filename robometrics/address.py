@@ -11,7 +11,8 @@ class BrokerAddress(msgspec.Struct, frozen=True, kw_only=True):
     """One broker, or the servers of one, and what a connection to it needs."""
 
     url: str
-    """As ``nats://host:port``; several servers are separated by commas."""
+    """As ``nats://host:port``; several servers are separated by commas. Empty: there is
+    no broker, and nothing is connected to."""
 
     credentials_file: str = ""
     """An nkey seed, or a JWT with its seed; empty: it knows everybody."""

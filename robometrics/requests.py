@@ -182,7 +182,7 @@ class Watched(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Distance of its samples now."""
 
 
-class WorkerIdentity(msgspec.Struct, kw_only=True, frozen=True):
+class WorkerIdentity(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     """One worker, and the machine it runs on."""
 
     instance: str
@@ -195,6 +195,9 @@ class WorkerIdentity(msgspec.Struct, kw_only=True, frozen=True):
     pid: int
     started_at_ns: int
     """When the worker started, ns since the Unix epoch."""
+
+    data_dir: str = ""
+    """Folder of its outbox, as the worker sees it; empty: of an older release."""
 
 
 class Reply(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -79,7 +79,7 @@ def _served(programs: Path, folder: Path) -> str:
 
 
 def _reported(programs: Path, folder: Path) -> str:
-    at, nowhere = f"--data-dir={folder}/data", "--nats-url=nats://127.0.0.1:9"
+    at, nowhere = f"--data-dir={folder}/data", "--nats-url="
     with _running([programs / "robometrics-worker", "--host=wheel", at, nowhere]):
         _awaited((folder / "run/worker.sock").exists)
         _measured(programs)

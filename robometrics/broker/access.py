@@ -90,8 +90,7 @@ def explained(error: BaseException) -> str:
             f"TLS failed ({said}); does the broker want a certificate of this program "
             "(nats_cert_file, nats_key_file), signed by a CA of its own?"
         )
-    lower = said.lower()
-    if "permissions violation" in lower:
+    if is_violation(error):
         return (
             f"{said}; these credentials are not for that: is this the host that they "
             "were made for (robometrics enroll HOST)?"
@@ -103,6 +102,11 @@ def explained(error: BaseException) -> str:
             "reloaded since robometrics enroll?"
         )
     return repr(error)
+
+
+def is_violation(error: BaseException) -> bool:
+    """Tell whether the broker does not let do what was tried; each try is answered."""
+    return "permissions violation" in str(error).lower()
 
 
 def is_refusal(error: BaseException) -> bool:

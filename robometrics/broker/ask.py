@@ -11,6 +11,7 @@ from typing import Any
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
 from robometrics.address import BrokerAddress, as_address
@@ -95,6 +96,8 @@ async def _connected(
     async def ignore(_: Exception) -> None:
         return None
 
+    if not address.url:
+        raise NatsError("nats_url is empty")
     client = LastingClient()
     options: dict[str, Any] = {
         **connect_options(address),

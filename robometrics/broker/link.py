@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -21,7 +22,13 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
 from robometrics.address import BrokerAddress, as_address
-from robometrics.broker.access import connect_options, explained, inbox_of, is_refusal
+from robometrics.broker.access import (
+    connect_options,
+    explained,
+    inbox_of,
+    is_refusal,
+    is_violation,
+)
 from robometrics.broker.client import LastingClient
 from robometrics.broker.parsing import Receive
 from robometrics.broker.subscription import DirectSubscription, Handler, Subscription
@@ -34,6 +41,9 @@ ECHO_WITHIN_SECONDS = 4.0
 LAST_RETRY_SECONDS = 1.0
 REBUILD_SECONDS = 60.0
 CANCEL_AGAIN_SECONDS = 0.1
+VIOLATION_SECONDS = 600.0
+"""What is not permitted is tried again every second, on one subject and another."""
+
 REFUSED_RETRY_FACTOR = 5.0
 """Hosts that are not let in any more must not keep the broker busy."""
 
@@ -61,6 +71,7 @@ class Link:
         self._subscriptions: set[Subscription] = set()
         self._attempt = 0
         self._is_refused = False
+        self._violation_at = -VIOLATION_SECONDS
 
     @property
     def is_up(self) -> bool:
@@ -85,7 +96,8 @@ class Link:
             RetryLaterError: There is none now.
         """
         if self.client is None or not self._up.is_set():
-            raise RetryLaterError(f"no connection to {self.url}: {self.last_error}")
+            where = self.url or "a broker"
+            raise RetryLaterError(f"no connection to {where}: {self.last_error}")
         return self.client
 
     async def subscribe(
@@ -165,7 +177,10 @@ class Link:
         return replies
 
     async def supervise(self) -> None:
-        """Connect and stay connected until cancelled."""
+        """Connect and stay connected until cancelled; if there is a broker at all."""
+        if not self._address.url:
+            self.last_error = "nats_url is empty"
+            await asyncio.get_running_loop().create_future()
         try:
             while True:
                 self._closed.clear()
@@ -273,7 +288,10 @@ class Link:
 
     async def _on_error(self, error: Exception) -> None:
         # Refused permissions and slow consumers show up here and nowhere else.
-        self._note(explained(error))
+        if is_violation(error):
+            self._note_violation(explained(error))
+        else:
+            self._note(explained(error))
         self._is_refused = is_refusal(error)
         if self.has_identity and self._is_refused:
             # nats-py would try the same again; the file may hold others by now.
@@ -296,6 +314,13 @@ class Link:
 
     def _note(self, problem: str) -> None:
         if problem != self.last_error:
+            log.warning("broker %s: %s", self.url, problem)
+        self.last_error = problem
+
+    def _note_violation(self, problem: str) -> None:
+        now = time.monotonic()
+        if now - self._violation_at >= VIOLATION_SECONDS:
+            self._violation_at = now
             log.warning("broker %s: %s", self.url, problem)
         self.last_error = problem
 

@@ -58,10 +58,21 @@ def _print_report(out: Console, report: Report) -> None:
     for line in _summary(report):
         out.print(printable(line))
     style = "bold" if report.state == "clean" else "bold red"
-    out.print(_VERDICTS[report.state], style=style)
+    out.print(_verdict(report), style=style)
     if report.gaps:
         out.print()
         _print_gaps(out, report)
+
+
+def _verdict(report: Report) -> str:
+    if report.too_young and report.state == "clean":
+        return f"{_VERDICTS['clean']}, as far as it is old enough to be judged"
+    if report.too_young and not report.on_its_way and report.state == "waiting":
+        return (
+            "too young to be judged: a worker says each minute what it took; if it "
+            "runs, ask again in two minutes"
+        )
+    return _VERDICTS[report.state]
 
 
 def _series_rows(runs: Iterable[Account]) -> Iterator[tuple[str, ...]]:
@@ -72,13 +83,14 @@ def _series_rows(runs: Iterable[Account]) -> Iterator[tuple[str, ...]]:
         total = Account(kind=kind, name=name, run="")
         for run in found:
             total.add(run)
+        is_judged = total.taken or not total.untallied_recent
         rollups = (total.not_folded, total.only_folded, total.unequal_windows)
         yield (
             f"{kind} {name}".strip(),
             str(len(found)),
-            str(total.taken),
+            str(total.taken) if is_judged else "-",
             str(total.stored),
-            str(total.taken_samples),
+            str(total.taken_samples) if is_judged else "-",
             str(total.stored_samples),
             str(total.missing),
             str(total.explained),
@@ -91,9 +103,9 @@ def _summary(report: Report) -> Iterator[str]:
     """Yield a line for each sum, and for each difference that can be named."""
     taken = sum(run.taken for run in report.runs)
     stored = sum(run.stored for run in report.runs)
-    recent = sum(run.untallied_recent for run in report.runs)
     yield (
-        f"{taken} batches taken, {stored} stored ({recent} too young for a tally); "
+        f"{taken} batches taken, {stored} stored "
+        f"({report.too_young} too young for a tally); "
         f"{report.tallies} tallies, {report.events} events in them; "
         f"{report.on_its_way} messages on their way"
     )

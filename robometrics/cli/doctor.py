@@ -12,6 +12,7 @@ from robometrics import runtime
 from robometrics.cli.checks.finding import Check, Finding, Subject, problem, warning
 from robometrics.cli.services import missing
 from robometrics.cli.text import printable
+from robometrics.cli.worker_dir import worker_dir
 from robometrics.errors import RoboMetricsError
 from robometrics.settings import (
     CONFIG_ENV,
@@ -69,25 +70,22 @@ def _subject(options: argparse.Namespace) -> Subject:
         *([f"config file {config}"] if config else []),
         *variables,
     ]
-    outbox_dir = worker.data_dir
-    if running and running.worker_dir and outbox_dir == WorkerSettings().data_dir:
-        outbox_dir = running.worker_dir
     return Subject(
         server=load(ServerSettings, flags),
         worker=worker,
-        outbox_dir=outbox_dir,
+        outbox_dir=worker_dir(worker),
         sources=sources,
     )
 
 
-def _checks() -> list[tuple[str, Check]]:
+def _checks(*, with_servers: bool) -> list[tuple[str, Check]]:
     from robometrics.cli.checks import broker, host, outbox  # noqa: PLC0415
 
     return [
         ("settings", host.check_settings),
         ("packages", host.check_packages),
         ("broker", broker.check_broker),
-        ("database", _check_database),
+        *([("database", _check_database)] if with_servers else []),
         ("worker", host.check_worker),
         ("outbox", outbox.check_outbox),
     ]
@@ -112,7 +110,8 @@ async def _examine(subject: Subject, tell: Callable[[Finding], None]) -> int:
     import anyio  # noqa: PLC0415
 
     problems = 0
-    for name, check in _checks():
+    # A host without a broker sends to no server, and has no database to look at.
+    for name, check in _checks(with_servers=bool(subject.server.nats_url)):
         try:
             with anyio.fail_after(CHECK_SECONDS):
                 async for finding in check(subject):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shlex
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,8 +25,8 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "enroll",
         help="give a host credentials for the broker",
         description="Let a host in at the broker: its worker may speak for this host "
-        "alone. The first call makes the site, and credentials for the server; a later "
-        "one without a host writes anew what the broker reads.",
+        "alone. First without a host: that makes the site, and credentials for the "
+        "server; later it writes anew what the broker reads.",
         allow_abbrev=False,
     )
     enroll.add_argument(
@@ -69,26 +71,30 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def run_enroll(options: argparse.Namespace) -> int:
-    """Enroll one; return 0 if it is."""
+    """Enroll one; return 0 if it is, and the broker knows if it is told from here."""
     try:
         from robometrics.enrolment.office import Office  # noqa: PLC0415  see missing
     except ModuleNotFoundError as exc:
         return missing(exc, "identity")
+    done: list[str] = []
     try:
         settings = load(SiteSettings, vars(options))
         office = Office(Path(settings.site_dir).expanduser().absolute())
+        if options.host is not None:
+            office.require_site()
         site, is_new = office.open("operator" if options.operator else None)
         if is_new:
-            print(_of_site(office, site))
+            done.append(_of_site(office, site))
         if options.host is not None:
-            print(_enrolled(office, options.host, options))
+            done.append(_enrolled(office, options.host, options))
         elif not is_new:
             office.renew()
-            print(f"{office.access_file} is written anew")
+            done.append(f"{office.access_file} is written anew")
         if site.kind == "users" and not is_new:
-            print(_have_reloaded(settings))
+            done.append(_have_reloaded(settings))
     except RoboMetricsError as exc:
-        return complain(exc)
+        return _complain_after(done, exc)
+    print(*done, sep="\n")
     return 0
 
 
@@ -103,24 +109,38 @@ def run_revoke(options: argparse.Namespace) -> int:
         return missing(exc, "identity")
     import msgspec  # noqa: PLC0415
 
+    done: list[str] = []
     try:
         settings = load(SiteSettings, vars(options))
         office = Office(Path(settings.site_dir).expanduser().absolute())
         site, linked = office.revoke(options.host)
-        print(f"{options.host} is revoked in {office.folder}")
+        done.append(f"{options.host} is revoked in {office.folder}")
         if site.kind == "users":
-            print(_have_reloaded(settings))
+            done.append(_have_reloaded(settings))
             if linked:
-                print("start nats-server again: it keeps the links of sites' brokers")
-            return 0
-        broker = msgspec.structs.replace(
-            settings.broker, credentials_file=str(office.system_file)
-        )
-        anyio.run(partial(pushing.push_account, broker, operator.account(site)))
+                done.append(
+                    "start nats-server again: it keeps the links of sites' brokers"
+                )
+        else:
+            broker = msgspec.structs.replace(
+                settings.broker, credentials_file=str(office.system_file)
+            )
+            anyio.run(partial(pushing.push_account, broker, operator.account(site)))
+            done.append(f"the broker at {settings.broker.shown} lets it in no more")
     except RoboMetricsError as exc:
-        return complain(exc)
-    print(f"the broker at {settings.broker.shown} lets it in no more")
+        return _complain_after(done, exc)
+    print(*done, sep="\n")
     return 0
+
+
+def _complain_after(done: list[str], problem: RoboMetricsError) -> int:
+    """Say what was *done* before there was a *problem*; return the exit code.
+
+    Not on standard output, whose reader may be gone, while somebody must know.
+    """
+    with contextlib.suppress(BrokenPipeError):
+        print(*done, sep="\n", end="\n" * bool(done), file=sys.stderr)
+    return complain(problem)
 
 
 def _enrolled(office: Office, name: str, options: argparse.Namespace) -> str:
@@ -149,6 +169,8 @@ def _of_site(office: Office, site: Site) -> str:
 the site is in {folder}; keep a copy of it, and keep it secret.
 1. nats-server: add this to a configuration in {folder.parent}, and start it again{more}
      include "{folder.name}/{office.access_file.name}"
+   nats-server takes that as a path from the folder of the configuration, never as an
+   absolute one: in a configuration elsewhere name the file from there
 2. robometrics-server, and commands that ask the broker: let their user alone read
      {file}
    and start them with ROBOMETRICS_NATS_CREDENTIALS_FILE naming it

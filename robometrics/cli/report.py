@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from robometrics.cli.services import complain, missing
-from robometrics.cli.sync import add_outbox_flags, outbox_path
+from robometrics.cli.sync import add_outbox_flags
+from robometrics.cli.worker_dir import worker_dir
 from robometrics.errors import NotFoundError, RoboMetricsError
+from robometrics.settings import WorkerSettings, load
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "report",
         help="what the outbox of this host holds, without any server",
-        description="Print what is in an outbox; nothing in it is changed, and a "
-        "worker may run on it.",
+        description="Print what is in an outbox, of the worker that runs here if not "
+        "told which; nothing in it is changed.",
         allow_abbrev=False,
     )
     parser.add_argument("--process", metavar="NAME", help="only this one")
@@ -31,7 +34,11 @@ def run(options: argparse.Namespace) -> int:
     except ModuleNotFoundError as exc:
         return missing(exc, "worker")
     try:
-        found = report(outbox_path(options), columns=report_page.columns())
+        if options.outbox:
+            path = Path(options.outbox)
+        else:
+            path = Path(worker_dir(load(WorkerSettings, vars(options)))) / "outbox.db"
+        found = report(path, columns=report_page.columns())
         if options.process is not None:
             names = [each.name for each in found.series if each.kind == "process"]
             if options.process not in names:

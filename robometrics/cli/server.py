@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 
 from robometrics.broker import Link, add_exports, open_link, provision
-from robometrics.errors import RetryLaterError
+from robometrics.errors import RetryLaterError, SettingsError
 from robometrics.exposure import refuse_exposed
 from robometrics.service import wait_or_stop
 from robometrics.settings import ServerSettings
@@ -37,7 +37,7 @@ async def server(settings: ServerSettings, stop: anyio.Event) -> None:
     from robometrics.housekeeping.jobs import jobs_of  # noqa: PLC0415
     from robometrics.housekeeping.keeper import Housekeeper  # noqa: PLC0415
 
-    _refuse_exposed(settings)
+    _refuse_what_cannot_work(settings)
     makers = {"persist": persist, "rollup": rollup}
     async with (
         open_link(settings.broker, f"server {','.join(settings.roles)}") as link,
@@ -84,7 +84,9 @@ async def server(settings: ServerSettings, stop: anyio.Event) -> None:
             await _prepare(settings, link, store, stop)
 
 
-def _refuse_exposed(settings: ServerSettings) -> None:
+def _refuse_what_cannot_work(settings: ServerSettings) -> None:
+    if not settings.nats_url:
+        raise SettingsError("nats_url is empty: a server needs a broker")
     if "api" in settings.roles:
         refuse_exposed(settings.bind, settings.login)
 

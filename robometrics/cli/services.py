@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -21,7 +22,8 @@ Service = Callable[..., Awaitable[None]]
 
 def complain(problem: object) -> int:
     """Tell the user on standard error; return the exit code for it."""
-    print(f"error: {problem}", file=sys.stderr)
+    with contextlib.suppress(BrokenPipeError):  # nobody reads it: the code tells
+        print(f"error: {problem}", file=sys.stderr)
     return EXIT_USAGE
 
 

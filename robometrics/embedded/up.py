@@ -113,6 +113,7 @@ class _Plan:
         if not self.nats_url:
             port = _port(NATS_PORT)
             self.nats_url = f"nats://127.0.0.1:{port}"
+            _say_moved("broker", self.nats_url, NATS_PORT, port)
             monitor_port = _port(0)
             config = write_nats_config(folder, port, monitor_port)
             command = [str(binaries.nats_server()), "--config", str(config)]
@@ -128,6 +129,7 @@ class _Plan:
         if not self.mongo_url:
             port = _port(MONGO_PORT)
             self.mongo_url = f"mongodb://127.0.0.1:{port}"
+            _say_moved("database", self.mongo_url, MONGO_PORT, port)
             command = _mongod_command(folder, port)
             self.children.append(Child("mongod", command, logs, say))
         self._checks.append(("mongod", self._database_answers))
@@ -246,6 +248,12 @@ def _port(wanted: int, bind: str = "127.0.0.1") -> int:
             else:
                 return int(probe.getsockname()[1])
     raise AssertionError  # the loop returns or raises
+
+
+def _say_moved(what: str, url: str, wanted: int, port: int) -> None:
+    """Tell who would look at the usual port that another server is there."""
+    if port != wanted:
+        say(f"{what}: {url} ({wanted} is taken)")
 
 
 def _mongod_command(folder: Path, port: int) -> list[str]:

@@ -75,6 +75,14 @@ class Office:
             self._write(site)
             return site, True
 
+    def require_site(self) -> None:
+        """Check that there is a site: a wrong folder is not to become a second one.
+
+        Raises:
+            EnrolmentError: There is none.
+        """
+        self._site()
+
     def renew(self) -> None:
         """Write anew what nats-server reads: another release may permit something else.
 
@@ -181,7 +189,8 @@ class Office:
         site = read_site(self.folder)
         if site is None:
             raise EnrolmentError(
-                f"there is no site in {self.folder}: robometrics enroll makes one"
+                f"there is no site in {self.folder}: robometrics enroll, without a "
+                "host, makes one; or is --site-dir right?"
             )
         return site
 

@@ -88,10 +88,7 @@ def locked(folder: Path) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     except OSError as exc:
-        raise SettingsError(
-            f"site_dir = {str(folder)!r}: {exc.strerror}; run this as its owner, or "
-            "choose another --site-dir"
-        ) from exc
+        raise _unusable(folder, exc) from exc
     finally:
         if descriptor >= 0:
             os.close(descriptor)
@@ -104,15 +101,24 @@ def read_site(folder: Path) -> Site | None:
         SettingsError: Others may read it, or it is damaged.
     """
     path = folder / _FILE
-    if not path.exists():
-        return None
     try:
+        if not path.exists():
+            return None
         text = read_secret(path, "site_dir", max_bytes=_SITE_BYTES_MAX)
         return msgspec.json.decode(text, type=Site)
     except msgspec.MsgspecError as exc:
         raise SettingsError(f"{path} is damaged: {exc}; restore a backup") from exc
+    except OSError as exc:
+        raise _unusable(folder, exc) from exc
 
 
 def write_site(folder: Path, site: Site) -> None:
     content = msgspec.json.format(msgspec.json.encode(site)).decode()
     write_private(folder / _FILE, content + "\n")
+
+
+def _unusable(folder: Path, exc: OSError) -> SettingsError:
+    return SettingsError(
+        f"site_dir = {str(folder)!r}: {exc.strerror}; run this as its owner, or "
+        "choose another --site-dir"
+    )

@@ -104,8 +104,9 @@ def ask(request: AnyRequest, settings: ClientSettings) -> Reply:
     for reply in reversed(answers):
         if reply is not None:
             return reply
+    broker = settings.broker.shown or "no broker"
     raise NoWorkerError(
-        f"no worker answered, by {settings.broker.shown} or {settings.socket_path}: "
+        f"no worker answered, by {broker} or {settings.socket_path}: "
         f"is robometrics-worker (or robometrics up) running on this host?{problem}"
     )
 

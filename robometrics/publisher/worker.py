@@ -92,7 +92,14 @@ async def worker(settings: WorkerSettings, stop: anyio.Event) -> None:
                     link, max_in_flight=settings.max_in_flight
                 ) as publisher,
             ):
-                await refuse_taken_name(link, settings.host)
+                if settings.nats_url:
+                    await refuse_taken_name(link, settings.host)
+                else:
+                    log.info(
+                        "no broker, as nats_url is empty: the outbox in %s keeps "
+                        "everything, for robometrics report and robometrics-sync",
+                        folder,
+                    )
                 with ThreadPoolExecutor(1, "outbox") as disk:
                     uplink = Uplink(
                         link,
@@ -143,6 +150,7 @@ class _Worker:
             boot_id=boot,
             pid=os.getpid(),
             started_at_ns=time.time_ns(),
+            data_dir=str(Path(settings.data_dir).absolute()),
         )
         self._skew = Skew(link, self._clock.now_ns)
         self._writer = Writer(settings.host, boot, outbox, uplink, disk, self._clock)

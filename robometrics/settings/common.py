@@ -13,6 +13,7 @@ from robometrics.address import BrokerAddress
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 Login = Literal["auto", "required", "off"]
+DEFAULT_NATS_URL = "nats://127.0.0.1:4222"
 
 
 def about(text: str, **bounds: Any) -> msgspec.Meta:
@@ -49,9 +50,7 @@ def default_data_dir() -> str:
 class Common(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of every program."""
 
-    nats_url: Annotated[str, about("broker, as nats://host:port")] = (
-        "nats://127.0.0.1:4222"
-    )
+    nats_url: Annotated[str, about("broker, as nats://host:port")] = DEFAULT_NATS_URL
     nats_credentials_file: Annotated[
         str, about("file with this program's identity, of robometrics enroll")
     ] = ""

@@ -9,6 +9,7 @@ import msgspec
 
 from robometrics import rules
 from robometrics.settings.common import (
+    DEFAULT_NATS_URL,
     Common,
     HostOption,
     IntervalOption,
@@ -22,6 +23,10 @@ Durability = Literal["process", "power"]
 class WorkerSettings(Common, frozen=True, kw_only=True):
     """Options of ``robometrics-worker``."""
 
+    nats_url: Annotated[
+        str,
+        about("broker, as nats://host:port; empty: none, the outbox keeps everything"),
+    ] = DEFAULT_NATS_URL
     host: HostOption = msgspec.field(default_factory=socket.gethostname)
     interval_seconds: IntervalOption = 1.0
     data_dir: Annotated[str, about("folder of the outbox")] = msgspec.field(

@@ -86,10 +86,16 @@ class Report(msgspec.Struct, kw_only=True):
         return sum(each.untallied for each in self.runs)
 
     @property
+    def too_young(self) -> int:
+        """Return the number of batches stored whose tally is still to come."""
+        return sum(each.untallied_recent for each in self.runs)
+
+    @property
     def state(self) -> State:
-        """``waiting``: what is on its way may mend all of it."""
+        """``waiting``: what is on its way may mend all of it, or is all there is."""
         if not (self.late or self.wrong or self.untallied):
-            return "clean"
+            is_judged = any(each.taken for each in self.runs) or not self.too_young
+            return "clean" if is_judged else "waiting"
         if self.wrong or self.late > self.on_its_way or not self.on_its_way:
             return "unexplained"
         return "waiting"

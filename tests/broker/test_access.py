@@ -221,7 +221,7 @@ def test_without_the_extra_it_is_said_which_to_install(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
 
-    with pytest.raises(SettingsError, match=r"robometrics\[worker,identity\]"):
+    with pytest.raises(SettingsError, match=r"metrics\[worker,identity\]"):
         connect_options(BrokerAddress(url="nats://b", credentials_file="/x"))
 
 

@@ -114,6 +114,26 @@ async def test_a_doctored_rollup_is_found(robot: Audited, audit: Audit) -> None:
     assert "rollups of 1m: 1 windows with other numbers of samples" in done.stdout
 
 
+async def test_what_no_worker_could_tell_of_yet_is_not_called_clean(
+    link: Link, store: Store, audit: Audit
+) -> None:
+    robot = Audited(store)
+    batches = minutes()
+    young = [each for each in batches if each.slot >= MINUTE + 120]
+    await robot.keep(*batches)
+
+    done = await audit(f"--since={MINUTE + 120}")
+    assert 3 == done.returncode, done.stdout
+    assert "too young to be judged" in done.stdout
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert ["host", "1", "-", "60", "-", "60"] in [line[:6] for line in lines]
+
+    await robot.tell(*(each for each in batches if each not in young))
+    done = await audit()
+    assert 0 == done.returncode, done.stdout
+    assert "old enough to be judged" in done.stdout
+
+
 async def test_a_missing_tally_is_found(robot: Audited, audit: Audit) -> None:
     await robot.store._database["tallies"].delete_one({"sequence": 2})
 

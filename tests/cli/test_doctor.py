@@ -140,6 +140,28 @@ async def test_with_everything_away_it_still_reports(
     assert "--data-dir" in report.line("warning", "outbox")
 
 
+async def test_a_host_without_a_broker_is_well(doctor: Doctor, tmp_path: Path) -> None:
+    measuring = WorkerSettings(
+        nats_url="",
+        host="robot",
+        data_dir=str(tmp_path / "w"),
+        socket_path=str(tmp_path / "w.sock"),
+    )
+    stop = anyio.Event()
+    async with anyio.create_task_group() as tg:
+        tg.start_soon(worker, measuring, stop)
+        await eventually(Path(measuring.socket_path).exists)
+        report = await doctor("--nats-url=", without="--nats-url")
+        stop.set()
+
+    assert 0 == report.code, report.text
+    names = ["settings", "packages", "broker", "worker", "outbox", "disk"]
+    assert names == report.names()
+    for name in names:
+        report.line("ok", name)
+    assert "none, as nats_url is empty" in report.line("ok", "broker")
+
+
 async def test_servers_that_nobody_prepared_are_problems(doctor: Doctor) -> None:
     report = await doctor()
 

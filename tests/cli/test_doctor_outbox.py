@@ -78,6 +78,7 @@ def test_a_backlog_is_told_by_the_age_of_its_oldest(
     tmp_path: Path, age_seconds: int, level: str
 ) -> None:
     outbox = filled(tmp_path, 2, slot=int(time.time()) - age_seconds)
+    assert "ok" == findings(tmp_path, nats_url="")["outbox"].level  # it only keeps
 
     found = findings(tmp_path)["outbox"]
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from builders import SLOT, host_batch, process_batch
+from builders import SLOT, announced, host_batch, process_batch
 from outboxes import filled, opened, put
 
 
@@ -38,6 +38,17 @@ def test_it_tells_what_is_in_the_outbox(tmp_path: Path) -> None:
         lines[-2].split()[:7]
     )
     assert "█" * 60 in lines[-2]
+
+
+def test_beside_a_running_up_it_is_the_outbox_of_that(tmp_path: Path) -> None:
+    filled(tmp_path / "up" / "outbox.db", [SLOT])
+    filled(tmp_path / "own" / "outbox.db", [SLOT])
+    announced(worker_dir=str(tmp_path / "up"))
+
+    for words, folder in (((), "up"), (("--data-dir", str(tmp_path / "own")), "own")):
+        code, out, err = run("--json", *words)
+        assert (0, "") == (code, err)
+        assert str(tmp_path / folder / "outbox.db") == json.loads(out)["path"]
 
 
 def test_one_process_as_json(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 import httpx
+import pytest
 from builders import SLOT, process_batch
 from servers import MongoServer, NatsServer, free_port
 from waiting import eventually
@@ -16,7 +17,7 @@ from waiting import eventually
 from robometrics import subjects
 from robometrics.broker import AckedPublisher, Link, open_link
 from robometrics.cli.server import server
-from robometrics.errors import RetryLaterError
+from robometrics.errors import RetryLaterError, SettingsError
 from robometrics.schema import encode
 from robometrics.settings import ServerSettings
 from robometrics.store import Series, Store
@@ -85,6 +86,12 @@ async def test_consumers_go_on_with_a_broker_that_lost_its_disk(
         nats_server.start()
         await publish(link, SLOT + 1)
         await eventually(lambda: stored(2))
+
+
+async def test_without_a_broker_there_is_no_server() -> None:
+    """An empty URL is for workers."""
+    with pytest.raises(SettingsError, match="a server needs a broker"):
+        await server(ServerSettings(nats_url=""), anyio.Event())
 
 
 async def test_each_role_runs_alone(

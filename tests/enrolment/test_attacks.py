@@ -239,6 +239,33 @@ async def test_who_has_no_credentials_or_made_up_ones_is_not_let_in(
             await ask_once(address, [subjects.CONTROL], b"", timeout_seconds=5)
 
 
+async def test_what_is_refused_every_second_is_said_once_and_seldom_again(
+    site: EnrolledSite,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A worker with another host's credentials tries on one subject and another."""
+    forbidden = [subjects.events(OWN), subjects.register(OWN)]
+
+    async def refused_on_both(link: Link) -> None:
+        for subject in forbidden:
+            await link.require_client().publish(subject, b"")
+            await eventually(lambda subject=subject: subject in link.last_error)
+
+    def said() -> int:
+        return sum("permissions violation" in line for line in caplog.messages)
+
+    async with connected(site, "worker", OTHER) as link:
+        for _ in range(2):
+            await refused_on_both(link)
+        assert 1 == said()
+        assert "robometrics enroll" in link.last_error
+
+        monkeypatch.setattr("robometrics.broker.link.VIOLATION_SECONDS", 0.0)
+        await refused_on_both(link)
+        assert 3 == said()
+
+
 async def test_an_answer_is_no_way_to_speak_for_another(site: EnrolledSite) -> None:
     """Who asks says where to answer, and the broker does not check whose that is."""
     asked: list[str] = []

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import stat
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 import anyio
 import pytest
@@ -104,6 +107,58 @@ async def test_a_broker_that_was_not_told_of_a_revocation_is_said_and_told_later
     said = capsys.readouterr().err
     assert ("nats_pid_file" if kind == "users" else "broker was not told") in said
     assert [] == site.office.open(None)[0].of(OWN)
+
+
+@contextmanager
+def unread() -> Iterator[IO[str]]:
+    """Have nobody read what is printed: the reader of the pipe is gone."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w", buffering=1) as gone, redirect_stdout(gone):  # noqa: PTH123
+        yield gone
+
+
+async def test_a_revocation_of_which_nobody_reads_is_done_or_is_no_success(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As with ``| true``, or ``| head -2`` behind ``enroll``."""
+    site = EnrolledSite("users", tmp_path)
+    site.server.start()
+    await site.provision()
+    async with open_link(site.address("worker", OWN), "worker") as own:
+        assert await can_speak(own, OWN)
+
+        with unread():
+            code = await run(site, "revoke", OWN)
+
+        assert 0 == code
+        # Refused, and at the next try its file is gone.
+        await eventually(lambda: "nats_credentials_file" in own.last_error)
+        assert not own.is_up
+    site.server.stop()
+    with unread():
+        codes = [await run(site, "revoke", OWN), await run(site, "enroll", OWN)]
+    assert [2, 2] == codes
+    with unread() as gone, redirect_stderr(gone):
+        assert 2 == await run(site, "revoke", OWN)
+    said = capsys.readouterr().err
+    assert f"{OWN} is revoked" in said
+    assert f"the worker of {OWN} is enrolled" in said
+    assert 2 == said.count("nats_pid_file")
+
+
+def test_a_host_is_enrolled_where_a_site_is_and_makes_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "site"
+
+    assert 2 == main(["enroll", OWN, f"--site-dir={folder}"])
+    assert "--site-dir right?" in capsys.readouterr().err
+    assert not folder.exists()
+
+    assert 0 == main(["enroll", f"--site-dir={folder}"])
+    assert 0 == main(["enroll", OWN, f"--site-dir={folder}"])
+    assert "is enrolled" in capsys.readouterr().out
 
 
 async def test_a_program_whose_credentials_were_replaced_says_to_start_it_again(

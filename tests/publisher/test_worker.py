@@ -7,12 +7,17 @@ from pathlib import Path
 
 import anyio
 import pytest
+from builders import announced
 from servers import NatsServer
 from waiting import eventually
 
+from robometrics import subjects
 from robometrics.broker import Link
+from robometrics.cli.worker_dir import worker_dir
 from robometrics.lib import client
-from robometrics.requests import ListRequest
+from robometrics.publisher.report import report
+from robometrics.requests import ListRequest, WhoRequest, encode_request
+from robometrics.settings import WorkerSettings, load
 
 from .conftest import Spawn
 from .workers import Collector, ask, running, settings_for
@@ -39,6 +44,40 @@ async def test_a_registered_process_is_measured_on_the_grid(
     assert reply.run == full.run
     ticks = [offset // 100_000_000 for offset in full.offset_ns]
     assert list(range(10)) == ticks
+
+
+async def test_with_an_empty_url_it_connects_nowhere_and_the_outbox_keeps_all(
+    nats_server: NatsServer,
+    link: Link,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Also where a broker would be found: by an option, or of a running up."""
+    announced(nats_url=nats_server.url)
+    environ = dict(os.environ)
+    usual = {name: str(tmp_path / name) for name in ("data_dir", "socket_path")}
+    usual |= {"host": "robot"}
+    assert nats_server.url == load(WorkerSettings, usual, environ).nats_url
+    settings = load(WorkerSettings, usual, environ | {"ROBOMETRICS_NATS_URL": ""})
+    caplog.set_level("INFO", "robometrics")
+    request = encode_request(WhoRequest())
+    outbox = tmp_path / "data_dir" / "outbox.db"
+
+    async with running(settings):
+        await ask(settings, client.register_request("me", os.getpid()))
+
+        def kept() -> bool:
+            return "me" in [each.name for each in report(outbox, columns=1).series]
+
+        await eventually(kept)
+        usual_dir = load(WorkerSettings, {"socket_path": settings.socket_path})
+        found = await anyio.to_thread.run_sync(worker_dir, usual_dir)
+        heard = await link.gather(subjects.register("robot"), request, seconds=0.3)
+
+    assert [] == heard
+    assert settings.data_dir == found
+    assert kept()
+    assert 1 == sum("no broker" in line for line in caplog.messages)
 
 
 async def test_the_last_reading_is_taken_when_a_process_ends(

@@ -58,7 +58,9 @@ def look(subject: Subject) -> list[Finding]:
         return [_unreadable(path, exc)]
     findings = []
     try:
-        findings.append(_of_backlog(read_backlog(path), size_bytes))
+        backlog = read_backlog(path)
+        can_send = bool(subject.worker.nats_url)
+        findings.append(_of_backlog(backlog, size_bytes, can_send=can_send))
     except (OSError, sqlite3.Error) as exc:
         findings.append(_unreadable(path, exc))
     if mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -102,11 +104,11 @@ def read_backlog(path: Path) -> Backlog:
     return Backlog(count, oldest[0] if oldest else None)
 
 
-def _of_backlog(backlog: Backlog, size_bytes: int) -> Finding:
+def _of_backlog(backlog: Backlog, size_bytes: int, *, can_send: bool) -> Finding:
     held = "very many" if backlog.messages is None else f"{backlog.messages:,}"
     found = f"{held} messages, {size(size_bytes)} on disk"
     age_seconds = time.time() - backlog.oldest_slot if backlog.oldest_slot else 0.0
-    if age_seconds < BACKLOG_SECONDS:
+    if age_seconds < BACKLOG_SECONDS or not can_send:
         return ok("outbox", found)
     return warning(
         "outbox",
