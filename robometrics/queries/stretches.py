@@ -3,7 +3,7 @@
 The kernel brings the CPU clock of a process that runs up to date at its own tick, every
 4 ms or so (see docs/measuring.md). Between two readings 1 ms apart such a clock stands
 still, or leaps by 4 ms. So the rate is that of the whole stretch, at each of its
-samples. ``viz/derive.js`` does the same.
+samples; if all of it is too short, there is none. ``viz/derive.js`` does the same.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ def stretches(
     """Return the first and the last sample of the stretch that each sample is in.
 
     A stretch keeps to one second, as a batch does, and ends where a reading is missing
-    or a counter was reset. It is as short as it can be, mostly a single step.
+    or a counter was reset. It is as short as it can be, mostly a single step, and
+    shorter than ``STRETCH_NS`` only where there is no more.
 
     Args:
         time_ns: Of each sample, increasing.

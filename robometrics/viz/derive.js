@@ -83,9 +83,10 @@ export function rate(batch, key, scale) {
   return samples;
 }
 
-/** @typedef {{before: Sample, after: Sample, sample: Sample}} Step the last gets the rate */
+/** @typedef {{before: Sample, after: Sample, sample: Sample}} Step its sample gets the rate */
 
 /**
+ * Steps that are too short all together have none.
  * @param {Step[]} steps each begins where the one before it ends
  * @param {number} scale
  */
@@ -95,10 +96,10 @@ function setRates(steps, scale) {
   for (const [at, { after }] of steps.entries()) {
     const { before } = steps[from];
     const isLast = at === steps.length - 1;
-    const isShort = after.timeMs - before.timeMs < STRETCH_MS;
+    const takenMs = after.timeMs - before.timeMs;
     // What would be left over is too short on its own.
-    if (!isLast && (isShort || endMs - after.timeMs < STRETCH_MS)) continue;
-    const value = ((after.value - before.value) / (after.timeMs - before.timeMs)) * MS_PER_SECOND * scale;
+    if (takenMs < STRETCH_MS || (!isLast && endMs - after.timeMs < STRETCH_MS)) continue;
+    const value = ((after.value - before.value) / takenMs) * MS_PER_SECOND * scale;
     for (const { sample } of steps.slice(from, at + 1)) sample.value = value;
     from = at + 1;
   }

@@ -123,5 +123,10 @@ test("what is left over joins the stretch before it", () => {
 });
 
 test("a stretch ends at a reset", () => {
-  assert.deepEqual(percents([-1, 9, 19, 29, 39], [50, 55, 0, 10, 20]), [50, NaN, 100, 100]);
+  assert.deepEqual(percents([-1, 49, 99, 109, 159], [50, 75, 0, 10, 60]), [50, NaN, 100, 100]);
+});
+
+test("what is too short altogether has no rate", () => {
+  assert.deepEqual(percents([-1, 0], [0, 4]), [NaN]);
+  assert.deepEqual(percents([-1, 0, 10, 20], [0, 4, 14, 24]), [NaN, NaN, NaN]);
 });

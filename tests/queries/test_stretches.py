@@ -47,16 +47,16 @@ def test_what_is_left_over_joins_the_stretch_before_it() -> None:
 
 
 def test_a_stretch_ends_at_a_reset_and_with_its_second() -> None:
-    reset = samples([0, 10, 20, 30, 40], [50, 55, 0, 10, 20])
+    reset = samples([0, 50, 100, 110, 160], [50, 75, 0, 10, 60])
     known, percent = rates(CPU, reset)
     assert [True, False, True, True] == known.tolist()
     assert [50.0, 100.0, 100.0] == percent.tolist()
-    _, percent = rates(CPU, samples([980, 990, 1_000, 1_010], [0, 10, 10, 10]))
-    assert [100.0, 0.0, 0.0] == percent.tolist()
+    _, percent = rates(CPU, samples([910, 960, 990, 1_010, 1_050], [0, 80, 80, 80, 80]))
+    assert [100.0, 100.0, 0.0, 0.0] == percent.tolist()
 
 
 def test_a_stretch_ends_where_a_batch_is_missing() -> None:
-    whole = samples([0, 10, 20, 30], [0, 10, 10, 10])
+    whole = samples([0, 50, 60, 100], [0, 50, 50, 50])
     before_ns = whole.before_ns.copy()
     before_ns[1] = whole.time_ns[1]  # nobody knows what was before
     known, percent = rates(CPU, whole._replace(before_ns=before_ns))
@@ -64,27 +64,37 @@ def test_a_stretch_ends_where_a_batch_is_missing() -> None:
     assert [100.0, 0.0] == percent.tolist()
 
 
+def test_what_is_too_short_altogether_has_no_rate() -> None:
+    """As the first second after a burst: one sample, 1 ms after the last of those."""
+    known, _ = rates(CPU, samples([999, 1_000], [0, 4]))
+    assert [False] == known.tolist()
+
+
 @given(
     st.lists(
         st.tuples(st.integers(1, 100), st.integers(0, 10_000)), min_size=1, max_size=60
     )
 )
-def test_nothing_is_lost_and_no_stretch_is_shorter_than_it_can_be(
+def test_nothing_is_lost_and_no_rate_is_of_too_short_a_time(
     steps: list[tuple[int, int]],
 ) -> None:
     time_ms = np.cumsum([0, *(ms for ms, _ in steps)])
     counter_ms = np.cumsum([0, *(grown for _, grown in steps)])
     found = samples(time_ms.tolist(), counter_ms.tolist())
     known, percent = rates(CPU, found)
-    assert known.all()
+    rate = np.zeros(len(known))
+    rate[known] = percent / CPU.scale
     seconds = (found.time_ns - found.before_ns) / NS_PER_SECOND
-    grown_ns = (percent / CPU.scale * seconds).sum()
-    np.testing.assert_allclose(grown_ns, counter_ms[-1] * MS, atol=1)
     slots = found.time_ns // NS_PER_SECOND
     for slot in np.unique(slots):
         mine = slots == slot
+        values, before = found.values[mine], found.before[mine]
         whole_ns = found.time_ns[mine][-1] - found.before_ns[mine][0]
-        changes = np.flatnonzero(np.diff(percent[mine])) + 1
-        lengths = [each.sum() for each in np.split(seconds[mine], changes)]
-        shortest = round(min(lengths) * NS_PER_SECOND)
-        assert shortest >= min(STRETCH_NS, whole_ns)
+        assert bool(known[mine].all()) == (whole_ns >= STRETCH_NS)
+        assert known[mine].any() == known[mine].all()
+        if known[mine].all():
+            grown_ns = (rate[mine] * seconds[mine]).sum()
+            np.testing.assert_allclose(grown_ns, values[-1] - before[0], atol=1)
+            changes = np.flatnonzero(np.diff(rate[mine])) + 1
+            lengths = [each.sum() for each in np.split(seconds[mine], changes)]
+            assert round(min(lengths) * NS_PER_SECOND) >= STRETCH_NS
