@@ -4,8 +4,8 @@ import { html } from "../dom.js";
 import { goneTo } from "../route.js";
 import { pipeline, route } from "../state.js";
 import { brokerUrl, machineLesson, nameLesson } from "../teaching.js";
-import { Link } from "./link.js";
 import { Lesson } from "./empty.js";
+import { Link } from "./link.js";
 
 /** @param {{what: "host" | "process", host: string, process: string}} props */
 export function Unheard({ what, host, process }) {
