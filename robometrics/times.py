@@ -59,8 +59,13 @@ def _parsed_ns(field: str, text: str, now_ns: int) -> int:
     return round(moment.timestamp() * 1_000_000) * 1_000
 
 
-def parse_duration(field: str, text: str) -> int:
+def parse_duration(field: str, text: str, such_as: str = "100ms, 1.5s, 2m") -> int:
     """Return *text*, a number with a unit as in ``1.5s``, as nanoseconds.
+
+    Args:
+        field: What it is the value of.
+        text: What was written.
+        such_as: What is sensible there, to be told to whoever wrote something else.
 
     Raises:
         BadRequestError: It is none, or not above 0; *field* is named.
@@ -68,7 +73,7 @@ def parse_duration(field: str, text: str) -> int:
     found = _DURATION.fullmatch(text)
     if found is None:
         raise BadRequestError(
-            field, f"{text[:40]!r} is not a duration; write 100ms, 1.5s, 2m"
+            field, f"{text[:40]!r} is not a duration; write {such_as}"
         )
     duration_ns = round(float(found[1]) * _UNIT_NS[found[2]])
     if duration_ns == 0:

@@ -18,6 +18,9 @@ from typing import Literal, get_args
 from robometrics.errors import NotLoggedInError, SettingsError
 
 TOKEN_ENV = "ROBOMETRICS_TOKEN"  # noqa: S105  the name of a variable
+USUAL_FILE = "~/.config/robometrics/token"
+"""Read if nothing else is said; below ``XDG_CONFIG_HOME``, where that is set."""
+
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}\Z"
 """What a token may be called."""
 
@@ -63,8 +66,9 @@ def read_token(path: str, environ: Mapping[str, str] | None = None) -> str:
     It is never an argument: every user of a host sees the arguments of all programs.
 
     Args:
-        path: A file that holds it; empty: none.
-        environ: The environment, whose ``ROBOMETRICS_TOKEN`` wins.
+        path: A file that holds it; empty: the usual one, if it is there.
+        environ: The environment, whose ``ROBOMETRICS_TOKEN`` wins, and which says
+            where the usual file is.
 
     Raises:
         SettingsError: The file cannot be read, others can read it, or what is found is
@@ -72,6 +76,7 @@ def read_token(path: str, environ: Mapping[str, str] | None = None) -> str:
     """
     environ = os.environ if environ is None else environ
     where, token = TOKEN_ENV, environ.get(TOKEN_ENV, "").strip()
+    path = path or _usual_file(environ)
     if not token and path:
         where, token = path, read_secret("token_file", path)
     if token and not _TOKEN.fullmatch(token):
@@ -80,6 +85,14 @@ def read_token(path: str, environ: Mapping[str, str] | None = None) -> str:
             "by robometrics token create"
         )
     return token
+
+
+def _usual_file(environ: Mapping[str, str]) -> str:
+    """Return where this user's token is; empty if nowhere."""
+    home = environ.get("HOME", "")
+    base = environ.get("XDG_CONFIG_HOME") or (home and f"{home}/.config")
+    path = f"{base}/robometrics/token"
+    return path if base and os.path.lexists(path) else ""
 
 
 def headers_of(token: str) -> dict[str, str]:
@@ -95,7 +108,8 @@ def not_let_in(api_url: str, token: str) -> NotLoggedInError:
         why = "wants a token"
     return NotLoggedInError(
         f"{api_url} {why}: have somebody make one with robometrics token create, and "
-        f"put it into {TOKEN_ENV}, or into a file of mode 0600 that token_file names"
+        f"put it into {TOKEN_ENV}, or into a file of mode 0600: {USUAL_FILE}, or what "
+        f"{TOKEN_ENV}_FILE or --token-file names"
     )
 
 

@@ -34,11 +34,12 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 
 @pytest.fixture(autouse=True)
 def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test meets a running ``up``, or options from the developer's shell."""
+    """No test meets a running ``up``, or options and tokens of the developer."""
     for name in os.environ:
         if name.startswith("ROBOMETRICS_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("ROBOMETRICS_RUNTIME_DIR", str(tmp_path / "run"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
 @pytest.fixture

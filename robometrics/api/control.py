@@ -51,14 +51,17 @@ _Seconds = Annotated[float, msgspec.Meta(ge=0.001, le=60)]
 class Burst(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Sample one process at a high rate for a while."""
 
-    host: Name
-    process: Name
-    hz: Annotated[float, msgspec.Meta(ge=1, le=HZ_MAX)] = HZ_MAX
-    """Samples a second."""
-
-    seconds: Annotated[float, msgspec.Meta(ge=0.1, le=BURST_NS_MAX / NS_PER_SECOND)] = (
-        10.0
-    )
+    host: Annotated[Name, msgspec.Meta(description="its name, not a pattern")]
+    process: Annotated[Name, msgspec.Meta(description="one that runs now")]
+    hz: Annotated[
+        float, msgspec.Meta(ge=1, le=HZ_MAX, description="samples a second")
+    ] = HZ_MAX
+    seconds: Annotated[
+        float,
+        msgspec.Meta(
+            ge=0.1, le=BURST_NS_MAX / NS_PER_SECOND, description="from now on"
+        ),
+    ] = 10.0
 
 
 class BurstBegun(msgspec.Struct, kw_only=True):
@@ -75,12 +78,17 @@ class BurstBegun(msgspec.Struct, kw_only=True):
 class Interval(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Sample at another distance from now on."""
 
-    host: Name
-    process: Name | None = None
-    """``null``: all processes without an interval of their own."""
-
-    interval_seconds: _Seconds | None = None
-    """``null``: the usual one again."""
+    host: Annotated[Name, msgspec.Meta(description="its name, not a pattern")]
+    process: (
+        Annotated[
+            Name, msgspec.Meta(description="null: all without an interval of their own")
+        ]
+        | None
+    ) = None
+    interval_seconds: (
+        Annotated[_Seconds, msgspec.Meta(description="null: the usual one again")]
+        | None
+    ) = None
 
 
 class IntervalSet(msgspec.Struct, kw_only=True):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Annotated, Any
 
 from litestar import Controller, Request, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example
+from litestar.openapi.spec import Example, OpenAPIResponse, Operation
 from litestar.params import QueryParameter
 
 from robometrics.api import parameters
@@ -63,6 +64,17 @@ class Exports:
             self.running -= 1
 
 
+@dataclass
+class _InAnyFormat(Operation):
+    """Describes an answer in each format; Litestar knows of one for a status."""
+
+    def __post_init__(self) -> None:
+        answer = (self.responses or {})["200"]
+        if isinstance(answer, OpenAPIResponse) and answer.content:
+            [described] = answer.content.values()
+            answer.content = dict.fromkeys(MEDIA_TYPES, described)
+
+
 class ExportController(Controller):
     """Parses what is asked for; ``robometrics.tables`` does the work."""
 
@@ -71,6 +83,7 @@ class ExportController(Controller):
 
     @get(
         "/export",
+        operation_class=_InAnyFormat,
         responses=RESPONSES
         | {
             200: ResponseSpec(

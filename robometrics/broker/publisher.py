@@ -16,6 +16,7 @@ import msgspec
 
 from robometrics.broker.link import DOWN_ERRORS, Link
 from robometrics.errors import RetryLaterError
+from robometrics.schema import UNREADABLE
 
 ACK_WITHIN_SECONDS = 5.0
 
@@ -127,7 +128,7 @@ class AckedPublisher:
             return
         try:
             ack = _decoder.decode(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+        except UNREADABLE as exc:
             _fail(future, f"unreadable acknowledgement: {exc}")
             return
         if ack.error is not None:

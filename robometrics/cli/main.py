@@ -31,13 +31,14 @@ from robometrics.cli import (
     up,
     usage,
 )
+from robometrics.cli.parser import Parser
 
 
 def make_parser() -> tuple[
     argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]
 ]:
     """Return what reads the command line, and by its name each command's part."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = Parser(
         "robometrics",
         description="CPU, memory and GPU of processes and hosts, live, without loss.",
         epilog="Each option is also an environment variable (--nats-url: "

@@ -6,8 +6,9 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING
 
+from robometrics.cli.parser import EXIT_USAGE
 from robometrics.cli.ranges import add_range, slots_of
-from robometrics.cli.services import EXIT_USAGE, complain, missing
+from robometrics.cli.services import complain, missing
 from robometrics.errors import RoboMetricsError
 from robometrics.settings import ServerSettings, add_flags, load
 

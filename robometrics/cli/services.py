@@ -9,10 +9,10 @@ from functools import partial
 from typing import Any
 
 from robometrics import __version__
+from robometrics.cli.parser import EXIT_USAGE, Parser
 from robometrics.errors import RoboMetricsError
 from robometrics.settings import Common, ServerSettings, WorkerSettings, add_flags, load
 
-EXIT_USAGE = 2
 EXIT_CUT_SHORT = 3
 DRAIN_SECONDS = 15.0
 
@@ -36,13 +36,13 @@ def server_main(argv: Sequence[str] | None = None) -> int:
 
 
 def worker_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("robometrics-worker", allow_abbrev=False)
+    parser = Parser("robometrics-worker", allow_abbrev=False)
     _describe_worker(parser)
     return parser
 
 
 def server_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("robometrics-server", allow_abbrev=False)
+    parser = Parser("robometrics-server", allow_abbrev=False)
     _describe_server(parser)
     return parser
 

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from robometrics import __version__
 from robometrics.address import BrokerAddress, without_password
-from robometrics.cli.services import EXIT_USAGE, complain, missing
+from robometrics.cli.parser import EXIT_USAGE, Parser
+from robometrics.cli.services import complain, missing
 from robometrics.errors import NoVerifierError, RoboMetricsError, SettingsError
 from robometrics.settings import ClientSettings, WorkerSettings, load
 
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("robometrics-sync", allow_abbrev=False)
+    parser = Parser("robometrics-sync", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=__version__)
     _describe(parser)
     return parser

@@ -57,7 +57,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="read; control: also change how often hosts sample; admin: also tokens",
     )
     create.add_argument(
-        "--expires", metavar="IN", help="as 12h or 30d (default: it does not)"
+        "--expires", metavar="IN", help="as 12h or 90d (default: it does not)"
     )
 
     _verb(verbs, "list", "list the tokens there are", _list)
@@ -113,7 +113,8 @@ async def _create(store: Store, options: argparse.Namespace) -> int:
         raise BadRequestError("name", problem)
     expires_at = None
     if options.expires is not None:
-        seconds = parse_duration("expires", options.expires) / NS_PER_SECOND
+        after_ns = parse_duration("expires", options.expires, "12h, 90d")
+        seconds = after_ns / NS_PER_SECOND
         if seconds > EXPIRES_SECONDS_MAX:
             raise BadRequestError("expires", "ten years at most; without, it does not")
         expires_at = datetime.now(timezone.utc) + timedelta(seconds=seconds)

@@ -38,8 +38,8 @@ class ReaderSettings(Common, frozen=True, kw_only=True):
     token_file: Annotated[
         str,
         about(
-            "file with the token for a server that wants one, of mode 0600; or set "
-            "ROBOMETRICS_TOKEN"
+            "file with the token for a server that wants one, of mode 0600 (default: "
+            "~/.config/robometrics/token, if it is there); or set ROBOMETRICS_TOKEN"
         ),
     ] = ""
 

@@ -6,13 +6,15 @@ from typing import Literal
 
 import msgspec
 
+from robometrics.schema import Name
+
 ProcessState = Literal["running", "stale", "exited"]
 
 
 class Host(msgspec.Struct, kw_only=True):
     """A row of ``/api/v1/hosts``."""
 
-    host: str
+    host: Name
     state: Literal["live", "stale", "offline"]
     last_seen_ms: float
     outbox_messages: int | None = None
@@ -21,8 +23,8 @@ class Host(msgspec.Struct, kw_only=True):
 class Process(msgspec.Struct, kw_only=True):
     """A row of ``/api/v1/processes``."""
 
-    host: str
-    process: str
+    host: Name
+    process: Name
     state: ProcessState
     run: str
     pid: int
@@ -37,7 +39,7 @@ class Process(msgspec.Struct, kw_only=True):
 class Gpu(msgspec.Struct, kw_only=True):
     """A row of ``/api/v1/gpus``."""
 
-    host: str
+    host: Name
     gpu: int
     state: Literal["live", "stale"]
     model: str
@@ -76,7 +78,7 @@ class Stream(msgspec.Struct, kw_only=True):
 class Outbox(msgspec.Struct, kw_only=True):
     """What a host holds."""
 
-    host: str
+    host: Name
     outbox_messages: int
     clock_offset_ms: float | None = None
 

@@ -54,18 +54,18 @@ COLUMNS: tuple[Column[HostRow], ...] = (
     Column(
         name="cpu",
         title="CPU%",
-        about="CPU use of the last second; 100 is all cores",
+        about="CPU use of the last second; 100 is one core",
         width=5,
         rank=2,
         text=lambda row, _: (
-            text.percent(row.busy_percent) if row.running is not None else ""
+            text.percent(row.cpu_percent) if row.running is not None else ""
         ),
-        sort=lambda row: row.busy_percent,
+        sort=lambda row: row.cpu_percent,
     ),
     Column(
         name="trail",
         title="BY SECOND",
-        about="use of all cores, or of the GPU, in the last seconds",
+        about="use of the cores, up to all of them, or of the GPU, in the last seconds",
         width=10,
         width_max=60,
         rank=7,

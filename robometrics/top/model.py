@@ -197,13 +197,12 @@ class Model:
         series = self._known(found)
         values = series.values() if host.state == "live" else {}
         cores = values.get("cpu_count")
-        busy = values.get("cpu_percent")
         shares = [gpu.gpu_percent for gpu in gpus if gpu.gpu_percent is not None]
         return HostRow(
             id=found,
             label=text.escaped(host.host),
             state=host.state,
-            busy_percent=busy / cores if busy is not None and cores else None,
+            cpu_percent=values.get("cpu_percent"),
             gpu_percent=sum(shares) / len(shares) if shares else None,
             memory_used_bytes=values.get("memory_used_bytes"),
             memory_total_bytes=values.get("memory_total_bytes"),

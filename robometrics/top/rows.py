@@ -75,8 +75,8 @@ class ProcessRow(Row, kw_only=True):
 class HostRow(Row, kw_only=True):
     """A host, or one of its GPUs below it."""
 
-    busy_percent: float | None = None
-    """Of all cores."""
+    cpu_percent: float | None = None
+    """100 is one core."""
 
     gpu_percent: float | None = None
     """Of a host the mean of its GPUs."""

@@ -34,7 +34,7 @@ export function brokerUrl(told, hostname) {
 export function lessonsOf(broker, hasWorker) {
   const worker = {
     text: "Start a worker on the machine, once:",
-    code: `pip install roborregos-metrics-client\nrobometrics-worker --nats-url ${broker}`,
+    code: `pip install 'roborregos-metrics[worker]'\nrobometrics-worker --nats-url ${broker}`,
   };
   const first = hasWorker ? [] : [worker];
   return [
@@ -88,7 +88,7 @@ export function machineLesson(broker, host) {
     steps: [
       {
         text: "On that machine:",
-        code: `pip install roborregos-metrics-client\nrobometrics-worker --nats-url ${elsewhere}${named}`,
+        code: `pip install 'roborregos-metrics[worker]'\nrobometrics-worker --nats-url ${elsewhere}${named}`,
       },
     ],
     note: isHere

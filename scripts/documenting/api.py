@@ -9,29 +9,42 @@ from typing import Any
 from litestar import Litestar
 from litestar.routes import WebSocketRoute
 
+from documenting.bodies import body_table
 from documenting.text import code, first_sentence, page, table
 from robometrics.api.app import make_app
 from robometrics.broker import Link
 from robometrics.store import open_store
 
 _INTRODUCTION = """\
-Fields of bodies and answers, with examples, are in `/api/v1/openapi/openapi.json` of
-any server. What goes wrong is answered as `application/problem+json`, with words that
-say what to do. How to ask for samples: [queries](../queries.md); in PromQL:
-[Prometheus](../prometheus.md); older workers and viewers: [seed](../seed.md).
+Fields of answers, with examples, are in `/api/v1/openapi/openapi.json` of any server.
+Bodies are JSON, and say so by `Content-Type: application/json`. What goes wrong is
+answered as `application/problem+json`, with words that say what to do. How to ask for
+samples: [queries](../queries.md); in PromQL: [Prometheus](../prometheus.md); older
+workers and viewers: [seed](../seed.md).
+
+To sample a running `planner` 1,000 times a second (a server with logins also wants
+`Authorization: Bearer TOKEN`, see [security](../security.md#people-and-programs)):
+
+```sh
+curl http://127.0.0.1:8420/api/v1/burst --header 'Content-Type: application/json' \\
+  --data '{"host": "robot-7", "process": "planner", "hz": 1000, "seconds": 10}'
+```
 """
 _HIDDEN = ("/static", "/api/v1/openapi", "/prometheus/api")
 
 
 def api_page() -> str:
     app = asyncio.run(_app())
-    paths = app.openapi_schema.to_schema()["paths"]
+    document = app.openapi_schema.to_schema()
+    paths, schemas = document["paths"], document["components"]["schemas"]
     parts = [_INTRODUCTION]
     tags: dict[str, list[str]] = {}
     for path, verbs in sorted(paths.items()):
         for verb, operation in verbs.items():
             tag = operation.get("tags", ["other"])[0]
             text = _operation(path, verb.upper(), operation, _docstrings(app))
+            if body := body_table(operation, schemas):
+                text += f"\n{body}"
             tags.setdefault(tag, []).append(text)
     for tag, texts in tags.items():
         parts += [f"## {tag.capitalize()}\n", *texts]

@@ -11,6 +11,7 @@ from builders import SLOT, event, gpu_batch, host_batch, process_batch
 from fuzzing.openapi import command
 
 from robometrics.api.access.scopes import SCOPES
+from robometrics.api.export import MEDIA_TYPES
 
 from .conftest import Served
 
@@ -52,3 +53,10 @@ async def test_every_method_of_a_path_is_told(served: Served) -> None:
         for answer in (asked, wrong):
             told = set(answer.headers["allow"].split(", "))
             assert described == told - {"OPTIONS"}, path
+
+
+async def test_an_export_is_described_in_each_of_its_formats(served: Served) -> None:
+    document = (await served.http.get("/api/v1/openapi/openapi.json")).json()
+
+    answer = document["paths"]["/api/v1/export"]["get"]["responses"]["200"]
+    assert MEDIA_TYPES.keys() == answer["content"].keys()

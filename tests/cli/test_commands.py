@@ -12,6 +12,7 @@ import anyio
 import pytest
 from servers import free_port
 
+from robometrics.cli.main import main
 from robometrics.cli.processes import table
 from robometrics.requests import Reply, Watched
 
@@ -76,6 +77,40 @@ async def test_a_wrong_command_says_what_is_wrong(
     done = await robometrics(*words, **working)
     assert code == done.returncode
     assert reason in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "usage", "problem"),
+    [
+        (
+            "token create",
+            "robometrics token create --name NAME --scope {read,control,admin}",
+            "the following arguments are required: --name, --scope",
+        ),
+        (
+            "export --host=robot --resolution=5s",
+            "robometrics export --host NAME",
+            "argument --resolution: invalid choice: '5s'",
+        ),
+        (
+            "top --hots=robot",
+            "robometrics top",
+            "unrecognized arguments: --hots=robot; did you mean --host?",
+        ),
+        ("dead-letters", "robometrics dead-letters VERB ...", "required: VERB"),
+    ],
+)
+def test_what_is_wrong_is_the_second_of_two_lines(
+    capsys: pytest.CaptureFixture[str], words: str, usage: str, problem: str
+) -> None:
+    """All options of a command are thirty lines, and nobody reads on below them."""
+    with pytest.raises(SystemExit) as ended:
+        main(words.split())
+
+    first, second = capsys.readouterr().err.splitlines()
+    assert 2 == ended.value.code
+    assert f"usage: {usage} [options]; --help lists them" == first
+    assert problem in second
 
 
 async def test_register_and_ps_show_the_process(working: dict[str, str]) -> None:

@@ -102,7 +102,10 @@ async def test_an_expired_token_is_listed_as_such(token: Command) -> None:
     [
         (["--name=$ne", "--scope=read"], "name: up to 64 letters"),
         (["--name=" + "x" * 65, "--scope=read"], "name: up to 64 letters"),
-        (["--name=ci", "--scope=read", "--expires=soon"], "expires: 'soon' is not"),
+        (
+            ["--name=ci", "--scope=read", "--expires=soon"],
+            "not a duration; write 12h, 90d",
+        ),
         (["--name=ci", "--scope=read", "--expires=999999999w"], "ten years at most"),
     ],
 )

@@ -83,6 +83,26 @@ def test_the_longest_time_counts_every_rule_that_may_match() -> None:
     assert not found.asks_for_tags("any", "process", "other")
 
 
+def test_a_rule_about_all_of_a_host_leaves_nothing_to_what_comes_after_it() -> None:
+    """So that nothing is kept of a host that is gone for good, its row neither."""
+    short = {f"keep_{each}_days": 1.0 for each in DAYS}
+    gone = Retain(host="robot", **short)
+    found = policy(gone, Retain(host="rob*", keep_raw_days=365))
+
+    assert SECONDS_PER_DAY == found.longest_seconds("robot")
+    assert SECONDS_PER_DAY == found.longest_seconds(*PLANNER)
+    assert SECONDS_PER_DAY == found.longest_seconds("robot", "gpu", "0")
+    assert None is found.longest_seconds("other")
+    for partly in ({"tags": {"a": "b"}}, {"process": "planner"}):
+        less = policy(Retain(host="robot", **partly, **short))
+        assert None is less.longest_seconds("robot"), partly
+    by_process = policy(Retain(host="robot", process="planner", **short))
+    assert SECONDS_PER_DAY == by_process.longest_seconds(*PLANNER)
+    assert None is policy(Retain(host="robot", keep_raw_days=1)).longest_seconds(
+        "robot"
+    )
+
+
 def test_tables_of_the_config_file_are_rules_in_their_order(tmp_path: Path) -> None:
     path = tmp_path / "server.toml"
     path.write_text(

@@ -43,6 +43,26 @@ def test_nothing_given_is_no_token() -> None:
     assert "" == read_token("", {})
 
 
+@pytest.mark.parametrize("variable", ["HOME", "XDG_CONFIG_HOME"])
+def test_the_usual_file_is_read_if_nothing_else_is_said(
+    tmp_path: Path, variable: str
+) -> None:
+    usual, named, mine = make_token(), make_token(), make_token()
+    folder = tmp_path / (".config" if variable == "HOME" else "") / "robometrics"
+    environ = {variable: str(tmp_path)}
+    assert "" == read_token("", environ), "it is not there"
+
+    folder.mkdir(parents=True)
+    path = Path(written(folder / "token", usual))
+
+    assert usual == read_token("", environ)
+    assert named == read_token(written(tmp_path / "named", named), environ)
+    assert mine == read_token("", environ | {"ROBOMETRICS_TOKEN": mine})
+    path.chmod(0o644)
+    with pytest.raises(SettingsError, match="chmod 600"):
+        read_token("", environ)
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660, 0o777])
 def test_a_file_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
     path = written(tmp_path / "token", make_token(), mode)

@@ -26,13 +26,14 @@ from robometrics.requests import ListRequest, encode_request
 ANSWER_SECONDS = 5.0
 ASKED_EVERY_SECONDS = 0.2
 _AT_ONCE = 200
+_HERE, _ELSEWHERE = "127.0.0.1", "127.0.0.2"
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Connect = Callable[[], Awaitable[Streams]]
 
-_GET = b"GET /api/v1/health/live HTTP/1.1\r\nHost: a\r\n"
+_GET = b"GET /api/v1/health/live HTTP/1.1\r\nHost: localhost\r\n"
 _UPGRADE = (
-    b"GET /api/v1/live HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n"
+    b"GET /api/v1/live HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
     b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
@@ -45,6 +46,9 @@ class Door(NamedTuple):
     name: str
     part: Part
     connect: Connect
+    connect_from_elsewhere: Connect
+    """Of another address, where there are addresses: each may have so many only."""
+
     question: bytes
     answer: bytes
     """How an answer begins."""
@@ -145,7 +149,7 @@ async def _ask(door: Door, done: asyncio.Event) -> tuple[int, int, float]:
 
 
 async def _is_answered(door: Door) -> bool:
-    reader, writer = await door.connect()
+    reader, writer = await door.connect_from_elsewhere()
     try:
         writer.write(door.question)
         return (await reader.read(len(door.answer))).startswith(door.answer)
@@ -165,16 +169,24 @@ def doors(folder: Path) -> Iterator[list[Door]]:
         found = []
         for name, roles in (("api", "api"), ("health", "persist,rollup")):
             port = free_port()
+            where = {
+                "api": f"--port={port}",
+                "health": f"--health-address={_HERE}:{port}",
+            }
             part = _part(
                 folder / name,
                 "server",
                 f"--nats-url={nats.url}",
                 f"--mongo-url={mongo.url}",
                 f"--roles={roles}",
-                f"--port={port}",
+                where[name],
             )
             found.append(_web(name, part, port))
         path = str(folder / "worker.sock")
+
+        def connect_to_socket() -> Awaitable[Streams]:
+            return asyncio.open_unix_connection(path)
+
         worker = _part(
             folder / "worker",
             "worker",
@@ -187,7 +199,8 @@ def doors(folder: Path) -> Iterator[list[Door]]:
             Door(
                 "worker's socket",
                 worker,
-                lambda: asyncio.open_unix_connection(path),
+                connect_to_socket,
+                connect_to_socket,
                 _LIST,
                 b'{"accepted":true',
                 _LIST[:10],
@@ -209,11 +222,12 @@ def _web(name: str, part: Part, port: int) -> Door:
     return Door(
         name,
         part,
-        lambda: asyncio.open_connection("127.0.0.1", port),
+        lambda: asyncio.open_connection(_HERE, port),
+        lambda: asyncio.open_connection(_HERE, port, local_addr=(_ELSEWHERE, 0)),
         _GET + b"Connection: close\r\n\r\n",
         b"HTTP/1.1 200",
         _GET + b"X-Slow: ",
-        f"http://127.0.0.1:{port}",
+        f"http://{_HERE}:{port}",
     )
 
 

@@ -34,6 +34,7 @@ from .workers import ask, running, settings_for
         (b'{"type":"register","name":"x","pid":4194303}\n', "no process"),
         (b'{"type":"register","name":"' + b"x" * 90_000 + b'","pid":1}\n', "one line"),
         (b'{"type":"register","name":"\xc3\xa9' + b"\xc3\xa9" * 60, "too long"),
+        (b'{"type":"register","pid":' + b"9" * 5_000 + b"}", "out of range"),
         (b'{"type":"unregister","pid":1}\n', "not registered"),
         (b'{"type":"register","name":"x","pid":1,"start_ticks":1}\n', "another time"),
         (b'{"type":"register","name":"x","pid":1,"boot_id":"abc"}\n', "another mach"),

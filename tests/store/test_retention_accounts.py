@@ -209,6 +209,30 @@ async def test_accounts_events_letters_and_rows_go_when_nothing_needs_them(
     assert 1 == await store.dead_letters.count()  # it was set aside just now
 
 
+async def test_a_host_that_is_gone_for_good_goes_by_a_rule_and_no_other_does(
+    store: Store,
+) -> None:
+    """As docs/retention.md says; all else is kept for ever."""
+    days = {f"keep_{each}_days": 1.0 for each in ("raw", "10s", "1m", "1h")}
+    wanted = policy(Retain(host="robot", **days))
+    for host in ("robot", "arm"):
+        batches = [host_batch(host=host, slot=MIDNIGHT)]
+        batches += [process_batch(host=host, slot=MIDNIGHT)]
+        await Audited(store).keep(*batches, gpu_batch(host=host, slot=MIDNIGHT))
+    await sealed(store)
+
+    await applied(store, wanted, MIDNIGHT + 12 * DAY)
+    assert [] == await slots(store)
+    assert ["arm", "robot"] == [row.host for row in await store.fleet.hosts()]
+
+    await applied(store, wanted, MIDNIGHT + 13 * DAY + HOUR)
+    assert ["arm"] == [row.host for row in await store.fleet.hosts()]
+    for rows in (await store.fleet.processes(), await store.fleet.gpus()):
+        assert ["arm"] == [row.host for row in rows]
+    assert [MIDNIGHT] == await slots(store, Series("arm", "process", "planner"))
+    assert 3 * [MIDNIGHT] == await kept(store, "rollups_1h")
+
+
 async def test_a_row_of_somebody_who_is_seen_again_stays(store: Store) -> None:
     robot = Audited(store)
     await robot.keep(host_batch(slot=MIDNIGHT), process_batch(slot=MIDNIGHT))

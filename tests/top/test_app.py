@@ -34,7 +34,7 @@ async def test_hosts_gpus_and_processes_are_shown_and_stay_live(
 ) -> None:
     await served.keep(busy(now - 1), using(now - 1, 12.5), gpu_batch(slot=now - 1))
     async with terminal(served.url) as shown:
-        await shown.shows("● live", "planner", "12.5", "50.0", "GPU 0 Stand-in", "42.0")
+        await shown.shows("● live", "planner", "12.5", "200", "GPU 0 Stand-in", "42.0")
         assert "123M" in shown.line_of("planner")
         await served.publish(using(now, 99.0), busy(now))
         await shown.shows("99.0")

@@ -14,6 +14,7 @@ from servers import free_port
 
 from robometrics.errors import RoboMetricsError
 from robometrics.top import rest
+from robometrics.top.answers import Host
 from robometrics.top.feed import Feed
 from robometrics.top.live import LiveSocket
 from robometrics.top.model import Model
@@ -72,6 +73,7 @@ def broken(**changes: Any) -> bytes:
         broken(offset_ns=[5, 5]),
         b'{"op":"batches","x":' + b"[" * 100_000,
         b'{"op":"error","reason":"\xff"}',
+        b'{"op":"batches","batches":[{"slot":' + b"9" * 5_000 + b"}]}",
         b"",
     ],
 )
@@ -87,3 +89,12 @@ def test_what_no_server_says_changes_nothing_but_the_line_below(said: bytes) -> 
     assert 0 == model.newest_ms
     socket._receive(broken())
     assert 0 < model.newest_ms
+
+
+def test_a_name_is_no_longer_than_hosts_and_processes_have_it() -> None:
+    """They are sorted by the numbers in them, which Python reads up to a length."""
+    row = msgspec.to_builtins(host())
+
+    assert host() == msgspec.convert(row, Host)
+    with pytest.raises(msgspec.ValidationError, match="length <= 100"):
+        msgspec.convert({**row, "host": "9" * 5_000}, Host)

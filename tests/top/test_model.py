@@ -117,7 +117,7 @@ def test_what_does_not_run_uses_nothing(changes: dict[str, Any], text: str) -> N
     assert (text, {}) == (only(model).state_text, only(model).values)
 
 
-def test_a_host_is_measured_by_all_its_cores_and_its_gpus() -> None:
+def test_a_host_has_the_cpu_of_its_cores_and_the_mean_of_its_gpus() -> None:
     model = model_of(host(), process(), gpu(0), gpu(1))
     counters = {"cpu_time_ns": 1_000_000_000}
     metrics = {
@@ -137,8 +137,8 @@ def test_a_host_is_measured_by_all_its_cores_and_its_gpus() -> None:
         ]
     )
     above, first, second = model.rows(NOW_MS).hosts
-    assert (50, 25, 40, 1) == (
-        above.busy_percent,
+    assert (200, 25, 40, 1) == (
+        above.cpu_percent,
         above.memory_percent,
         above.gpu_percent,
         above.running,

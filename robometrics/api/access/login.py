@@ -37,7 +37,12 @@ AnyRequest = Request[Any, Any, Any]
 class Login(msgspec.Struct, forbid_unknown_fields=True):
     """What it takes to log in."""
 
-    token: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    token: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=1, max_length=200, description="as it was shown when it was made"
+        ),
+    ]
 
 
 class Me(msgspec.Struct, kw_only=True):

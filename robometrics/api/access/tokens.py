@@ -33,12 +33,26 @@ _Limit = Annotated[int, QueryParameter(ge=1, le=1_000, description="how many at 
 class NewToken(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A token that is wanted."""
 
-    name: Annotated[str, msgspec.Meta(pattern=NAME, examples=["ci"])]
-    scope: Scope
+    name: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=NAME, examples=["ci"], description="by which it is revoked"
+        ),
+    ]
+    scope: Annotated[
+        Scope, msgspec.Meta(description="what it lets do; each includes those before")
+    ]
     expires_seconds: (
-        Annotated[int, msgspec.Meta(ge=1, le=EXPIRES_SECONDS_MAX)] | None
+        Annotated[
+            int,
+            msgspec.Meta(
+                ge=1,
+                le=EXPIRES_SECONDS_MAX,
+                description="from now; null: it holds until it is revoked",
+            ),
+        ]
+        | None
     ) = None
-    """From now; ``null``: it holds until it is revoked."""
 
 
 class MadeToken(msgspec.Struct, kw_only=True):

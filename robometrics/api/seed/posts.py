@@ -31,8 +31,15 @@ _Epoch = Annotated[float, msgspec.Meta(examples=[1_790_000_000.25])]
 class Post(msgspec.Struct, kw_only=True, frozen=True):
     """What all posts have."""
 
-    created_at: _Epoch | None = None
-    """When it was read, seconds since the Unix epoch; else when it arrived."""
+    created_at: (
+        Annotated[
+            _Epoch,
+            msgspec.Meta(
+                description="when it was read, seconds since 1970; null: as it arrives"
+            ),
+        ]
+        | None
+    ) = None
 
     def __post_init__(self) -> None:
         for field in self.__struct_fields__:
@@ -46,36 +53,30 @@ class StaticMachine(Post, frozen=True):
     """What a machine is; posted once, when its worker starts."""
 
     cpu_count: _Small | None = None
-    cpu_freq: _Amount | None = None
-    """MHz."""
-
-    total_memory: _Amount | None = None
-    """GiB."""
-
-    total_gpu_memory: _Amount | None = None
-    """MiB."""
-
+    cpu_freq: Annotated[_Amount, msgspec.Meta(description="MHz")] | None = None
+    total_memory: Annotated[_Amount, msgspec.Meta(description="GiB")] | None = None
+    total_gpu_memory: Annotated[_Amount, msgspec.Meta(description="MiB")] | None = None
     gpu_name: _Text | None = None
     gpu_count: _Small | None = None
     gpu_driver_version: _Text | None = None
-    gpu_memory: _Amount | None = None
-    """MiB, of the first GPU."""
+    gpu_memory: (
+        Annotated[_Amount, msgspec.Meta(description="MiB, of the first GPU")] | None
+    ) = None
 
 
 class MachineReading(Post, frozen=True):
     """One reading of a machine."""
 
-    cpu_percent: _Percent | None = None
-    """100: all cores."""
-
+    cpu_percent: (
+        Annotated[_Percent, msgspec.Meta(description="100: all cores")] | None
+    ) = None
     memory_percent: _Percent | None = None
     gpu_percent: _Percent | None = None
     gpu_memory_percent: _Percent | None = None
-    cpu_temp: _Celsius | None = None
-    gpu_temp: _Celsius | None = None
+    cpu_temp: Annotated[_Celsius, msgspec.Meta(description="°C")] | None = None
+    gpu_temp: Annotated[_Celsius, msgspec.Meta(description="°C")] | None = None
     gpu_fan_speed: _Percent | None = None
-    gpu_power_usage: _Amount | None = None
-    """Milliwatts."""
+    gpu_power_usage: Annotated[_Amount, msgspec.Meta(description="mW")] | None = None
 
 
 class ProcessReading(Post, frozen=True):
@@ -83,21 +84,31 @@ class ProcessReading(Post, frozen=True):
 
     pid: Pid
     name: Annotated[
-        str, msgspec.Meta(min_length=1, max_length=1_000, examples=["planner=python3"])
+        str,
+        msgspec.Meta(
+            min_length=1,
+            max_length=1_000,
+            examples=["planner=python3"],
+            description="the name it registered under, =, and that of its program",
+        ),
     ]
-    """The name it registered under, ``=``, and that of its program."""
-
-    cpu_percent: _Percent | None = None
-    """100: one core."""
-
+    cpu_percent: (
+        Annotated[_Percent, msgspec.Meta(description="100: one core")] | None
+    ) = None
     memory_percent: _Percent | None = None
-    gpu_memory: Annotated[float, msgspec.Meta(ge=0, le=1e15)] | None = None
-    """Bytes."""
-
+    gpu_memory: (
+        Annotated[float, msgspec.Meta(ge=0, le=1e15, description="bytes")] | None
+    ) = None
     gpu_memory_percent: _Percent | None = None
-    create_time: Annotated[float, msgspec.Meta(ge=0, lt=4_102_444_800)] | None = None
-    """Its start, seconds since the Unix epoch."""
-
+    create_time: (
+        Annotated[
+            float,
+            msgspec.Meta(
+                ge=0, lt=4_102_444_800, description="its start, seconds since 1970"
+            ),
+        ]
+        | None
+    ) = None
     num_threads: _Small | None = None
 
 
