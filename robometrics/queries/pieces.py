@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robometrics.queries.selection import Selected
+from robometrics.queries.stretches import STRETCH_NS, stretches
 from robometrics.schema import NS_PER_SECOND
 from robometrics.store import MetricWindows, RunWindows
 from robometrics.store.strips import Ints, Samples
@@ -59,8 +60,12 @@ def rates(metric: Selected, samples: Samples) -> tuple[NDArray[np.bool_], Floats
     """Return at which samples the rate of a counter is known, and what it is there."""
     # A counter that ran backwards was reset: no rate there.
     known = samples.has_before & (samples.values >= samples.before)
-    seconds = (samples.time_ns - samples.before_ns)[known] / NS_PER_SECOND
-    grown: NDArray[Any] = (samples.values - samples.before)[known]
+    first, last = stretches(samples.time_ns, samples.before_ns, known)
+    taken_ns = samples.time_ns[last] - samples.before_ns[first]
+    known &= taken_ns >= STRETCH_NS
+    first, last = first[known], last[known]
+    seconds = taken_ns[known] / NS_PER_SECOND
+    grown: NDArray[Any] = samples.values[last] - samples.before[first]
     if grown.dtype == np.int64:
         grown = grown.view(np.uint64)  # it may be more than an int64 holds
     return known, grown * metric.scale / seconds

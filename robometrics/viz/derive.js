@@ -37,7 +37,13 @@ export function samplesOf(batch, catalogue, key) {
 }
 
 /**
- * Growth of a counter over each step, from its readings at the two ends.
+ * Shorter steps are taken together: the kernel brings the CPU clock of a process that runs
+ * up to date at its own tick, every 4 ms or so. As in robometrics/queries/stretches.py.
+ */
+const STRETCH_MS = 40;
+
+/**
+ * How fast a counter grew up to each reading, from its readings at the two ends.
  * @param {Batch} batch
  * @param {string} key
  * @param {number} scale units per unit of the counter, each second
@@ -50,17 +56,53 @@ export function rate(batch, key, scale) {
       ? null
       : { timeMs: timeMs(batch, batch.previous.offset_ns), value: first };
 
+  /** @type {Sample[]} */
   const samples = [];
+  /** @type {Step[]} neighbours, none of which is a reset */
+  let steps = [];
   for (const counter of gauge(batch, key)) {
     if (Number.isNaN(counter.value)) {
       samples.push(counter);
       continue;
     }
     // The first reading of a run has nothing before it, hence no rate.
-    if (before) samples.push({ timeMs: counter.timeMs, value: grown(before, counter) * scale });
+    if (before) {
+      const sample = { timeMs: counter.timeMs, value: NaN };
+      samples.push(sample);
+      if (counter.value >= before.value && counter.timeMs > before.timeMs) {
+        steps.push({ before, after: counter, sample });
+      } else {
+        // A counter that went back is not a rate of anything.
+        setRates(steps, scale);
+        steps = [];
+      }
+    }
     before = counter;
   }
+  setRates(steps, scale);
   return samples;
+}
+
+/** @typedef {{before: Sample, after: Sample, sample: Sample}} Step its sample gets the rate */
+
+/**
+ * Steps that are too short all together have none.
+ * @param {Step[]} steps each begins where the one before it ends
+ * @param {number} scale
+ */
+function setRates(steps, scale) {
+  const endMs = steps.at(-1)?.after.timeMs ?? 0;
+  let from = 0;
+  for (const [at, { after }] of steps.entries()) {
+    const { before } = steps[from];
+    const isLast = at === steps.length - 1;
+    const takenMs = after.timeMs - before.timeMs;
+    // What would be left over is too short on its own.
+    if (takenMs < STRETCH_MS || (!isLast && endMs - after.timeMs < STRETCH_MS)) continue;
+    const value = ((after.value - before.value) / takenMs) * MS_PER_SECOND * scale;
+    for (const { sample } of steps.slice(from, at + 1)) sample.value = value;
+    from = at + 1;
+  }
 }
 
 /**
@@ -105,15 +147,4 @@ export function highest(batch, name) {
  */
 function timeMs(batch, offsetNs) {
   return batch.slot * MS_PER_SECOND + offsetNs / 1e6;
-}
-
-/**
- * @param {Sample} before
- * @param {Sample} after
- * @returns {number} each second; NaN: a counter that went back is not a rate of anything
- */
-function grown(before, after) {
-  const by = after.value - before.value;
-  const stepMs = after.timeMs - before.timeMs;
-  return by < 0 || stepMs <= 0 ? NaN : (by / stepMs) * MS_PER_SECOND;
 }

@@ -37,8 +37,6 @@ export function lessonsOf(broker, hasWorker) {
     code: `pip install 'roborregos-metrics[worker]'\nrobometrics-worker --nats-url ${broker}`,
   };
   const first = hasWorker ? [] : [worker];
-  const url = new URL(broker);
-  const elsewhere = isLoopback(url.hostname) ? `nats://SERVER:${url.port}` : broker;
   return [
     {
       id: "command",
@@ -70,18 +68,42 @@ export function lessonsOf(broker, hasWorker) {
       ],
       note: "robometrics.hpp is in clients/cpp; it needs C++17 and nothing else.",
     },
-    {
-      id: "machine",
-      title: "Another machine",
-      steps: [
-        {
-          text: "On that machine:",
-          code: `pip install 'roborregos-metrics[worker]'\nrobometrics-worker --nats-url ${elsewhere}`,
-        },
-      ],
-      note: isLoopback(url.hostname)
-        ? "SERVER is this machine, by the name the other one knows. The broker of robometrics up listens to its own machine only; for a fleet run robometrics-server beside a nats-server that others reach."
-        : "Its broker's port has to be reachable from there.",
-    },
+    machineLesson(broker),
   ];
 }
+
+/**
+ * @param {string} broker
+ * @param {string} [host] under which name
+ * @returns {Lesson}
+ */
+export function machineLesson(broker, host) {
+  const { hostname, port } = new URL(broker);
+  const isHere = isLoopback(hostname);
+  const elsewhere = isHere ? `nats://SERVER:${port}` : broker;
+  const named = host === undefined ? "" : ` --host ${plain(host)}`;
+  return {
+    id: "machine",
+    title: "Another machine",
+    steps: [
+      {
+        text: "On that machine:",
+        code: `pip install 'roborregos-metrics[worker]'\nrobometrics-worker --nats-url ${elsewhere}${named}`,
+      },
+    ],
+    note: isHere
+      ? "SERVER is this machine, by the name the other one knows. The broker of robometrics up listens to its own machine only; for a fleet run robometrics-server beside a nats-server that others reach."
+      : "Its broker's port has to be reachable from there.",
+  };
+}
+
+/** @param {string} process @returns {Lesson} */
+export const nameLesson = (process) => ({
+  id: "name",
+  title: "A process",
+  steps: [{ text: "On that host, start a program under this name:", code: `robometrics run --name ${plain(process)} -- COMMAND` }],
+  note: `A program that runs already: robometrics register --pid PID --name ${plain(process)}`,
+});
+
+/** Anybody can make a link: what goes into a shell is a name and nothing else. @param {string} name */
+const plain = (name) => (/^\w[\w.-]*$/.test(name) ? name : "NAME");

@@ -61,6 +61,14 @@ export function formatPercent(percent) {
   return `${percent.toFixed(Math.abs(percent) >= 99.95 ? 0 : 1)} %`;
 }
 
+/**
+ * What is shown as a part of a fixed whole: two readings, each a little late, can make it
+ * more than there is.
+ * @param {number | null | undefined} part
+ * @param {number | null} whole null: not known
+ */
+export const within = (part, whole) => (isNumber(part) && whole ? Math.min(part, whole) : part);
+
 /** @param {number} percent */
 export function formatPercentMark(percent) {
   return `${Number(percent.toPrecision(4))} %`;

@@ -97,3 +97,36 @@ test("of all instances the highest counts at each time, and one that failed hide
   ]);
   assert.deepEqual(of({ memory_rss_bytes: [1, 2] }), []);
 });
+
+/** A batch of one CPU clock, in ms; the first reading is what was before the batch. */
+const clock = (timesMs, cpuMs) => {
+  const [before, ...offset_ns] = timesMs.map((ms) => ms * 1e6);
+  const [first, ...cpu_time_ns] = cpuMs.map((ms) => ms * 1e6);
+  const previous = { offset_ns: before, counters: { cpu_time_ns: first } };
+  return batch({ offset_ns, metrics: { cpu_time_ns }, previous });
+};
+const percents = (...of) => cpuPercent(clock(...of)).map(({ value }) => Math.round(value * 1e6) / 1e6);
+
+test("a CPU clock that moves every 4 ms shows one core and not four", () => {
+  const timesMs = Array.from({ length: 1001 }, (_, i) => i - 1);
+  const seen = percents(timesMs, timesMs.map((ms) => 100 + Math.floor(ms / 4) * 4));
+  assert.equal(seen.length, 1000, "each sample keeps its value");
+  assert.ok(Math.min(...seen) >= 90 && Math.max(...seen) <= 110, String(seen));
+});
+
+test("steps that are long enough are taken as they are", () => {
+  assert.deepEqual(percents([-1, 99, 139, 239], [0, 10, 50, 50]), [10, 100, 0]);
+});
+
+test("what is left over joins the stretch before it", () => {
+  assert.deepEqual(percents([-1, 99, 139, 149], [0, 10, 10, 35]), [10, 50, 50]);
+});
+
+test("a stretch ends at a reset", () => {
+  assert.deepEqual(percents([-1, 49, 99, 109, 159], [50, 75, 0, 10, 60]), [50, NaN, 100, 100]);
+});
+
+test("what is too short altogether has no rate", () => {
+  assert.deepEqual(percents([-1, 0], [0, 4]), [NaN]);
+  assert.deepEqual(percents([-1, 0, 10, 20], [0, 4, 14, 24]), [NaN, NaN, NaN]);
+});

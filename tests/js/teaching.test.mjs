@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { brokerUrl, lessonsOf } from "../../robometrics/viz/teaching.js";
+import { brokerUrl, lessonsOf, machineLesson, nameLesson } from "../../robometrics/viz/teaching.js";
 
 const urls = [
   ["127.0.0.1:4222", "localhost", "nats://localhost:4222"],
@@ -37,4 +37,17 @@ test("a loopback address leads another machine nowhere: it is told to name the s
   const lessons = lessonsOf("nats://127.0.0.1:4333", false);
   assert.match(code(lessons, "command"), /nats:\/\/127\.0\.0\.1:4333/);
   assert.match(code(lessons, "machine"), /nats:\/\/SERVER:4333$/);
+});
+
+test("a missing host or process is taught by its own name", () => {
+  const [machine] = machineLesson("nats://fleet:4333", "robot-9").steps;
+  assert.match(machine.code, /robometrics-worker --nats-url nats:\/\/fleet:4333 --host robot-9$/);
+  assert.equal(nameLesson("planner").steps[0].code, "robometrics run --name planner -- COMMAND");
+});
+
+test("what a link says is not put into a command, unless it is a name", () => {
+  for (const evil of ["x; rm -rf ~", "$(id)", "a\nid", "--config=/x", "a\n", "<img>"]) {
+    assert.match(machineLesson("nats://fleet:4222", evil).steps[0].code, / --host NAME$/);
+    assert.equal(nameLesson(evil).steps[0].code, "robometrics run --name NAME -- COMMAND");
+  }
 });

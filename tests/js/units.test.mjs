@@ -25,6 +25,13 @@ test("what is not known is a dash, never a zero", () => {
   }
 });
 
+test("a part of a whole is never shown as more than the whole", () => {
+  assert.equal(units.within(201, 200), 200);
+  assert.equal(units.within(199, 200), 199);
+  assert.equal(units.within(201, null), 201, "of an unknown whole it is what it is");
+  for (const nothing of [null, undefined, NaN]) assert.equal(units.within(nothing, 200), nothing);
+});
+
 test("percent drops its decimal from 100 on", () => {
   assert.equal(units.formatPercent(0), "0.0 %");
   assert.equal(units.formatPercent(99.94), "99.9 %");

@@ -3,14 +3,16 @@
 import { html } from "../dom.js";
 import { isSheetOpen } from "../keys.js";
 import { goneTo, titleOf } from "../route.js";
-import { hosts, route } from "../state.js";
+import { hosts, processes, route } from "../state.js";
 import { nextTheme, theme } from "../theme.js";
+import { unheardOf } from "../unheard.js";
 import { Empty } from "./empty.js";
 import { viewOf } from "./later.js";
 import { Link } from "./link.js";
 import { Sheet } from "./sheet.js";
 import { PipelineStatus, Status } from "./status.js";
 import { TimeBar } from "./timebar.js";
+import { Unheard } from "./unheard.js";
 import { Who } from "./who.js";
 
 export function App() {
@@ -64,6 +66,8 @@ function View() {
   // Before the first answer nothing is known: neither a fleet nor that there is none.
   if (hosts.value === null || Shown === null) return null;
   if (view === "fleet" && hosts.value.length === 0) return html`<${Empty} hasHosts=${false} />`;
+  const what = unheardOf(route.value, hosts.value, processes.value);
+  if (what !== null) return html`<${Unheard} what=${what} host=${host} process=${process} />`;
   const key = view === "explore" ? view : `${host}/${process}`;
   return html`<${Shown} key=${key} host=${host} process=${process} />`;
 }

@@ -21,13 +21,18 @@ export function Empty({ hasHosts }) {
         : "A worker on each machine measures it and the programs that register. What do you want to see?"}</p>
       <${Tabs} lessons=${lessons} chosen=${lesson.id} />
       <div role="tabpanel" id="how" aria-labelledby=${`how-${lesson.id}`}>
-        ${lesson.steps.map(({ text, code }) => html`<p>${text}</p><${Snippet} key=${code} text=${code} />`)}
-        ${lesson.note && html`<p class="dim">${lesson.note}</p>`}
+        <${Lesson} of=${lesson} />
       </div>
       <p class="waiting" role="status"><span class="dot" aria-hidden="true"></span>Waiting for the first ${hasHosts ? "process" : "host"}; it appears by itself.</p>
     </section>
   `;
 }
+
+/** @param {{of: import("../teaching.js").Lesson}} props */
+export const Lesson = ({ of: { steps, note } }) => html`
+  ${steps.map(({ text, code }) => html`<p>${text}</p><${Snippet} key=${code} text=${code} />`)}
+  ${note && html`<p class="dim">${note}</p>`}
+`;
 
 /** @param {{lessons: import("../teaching.js").Lesson[], chosen: string}} props */
 function Tabs({ lessons, chosen }) {

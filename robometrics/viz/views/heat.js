@@ -8,7 +8,7 @@ import { Heatmap } from "../heatmap.js";
 import { onDraw } from "../loop.js";
 import { route, session, shownBounds } from "../state.js";
 import { paletteVersion } from "../theme.js";
-import { formatClock, formatPercent } from "../units.js";
+import { formatClock, formatPercent, within } from "../units.js";
 import { AHEAD } from "./panel.js";
 import { sessionSource } from "./source.js";
 
@@ -77,7 +77,7 @@ function mount(root, props) {
     const when = formatClock(timeMs, route.value.isUtc);
     if (row !== null) {
       const value = tracks()[row]?.summary(timeMs, timeMs)?.mean;
-      return `${when} · core ${props().lines[row]?.label} · ${formatPercent(value)}`;
+      return `${when} · core ${props().lines[row]?.label} · ${ofCore(value)}`;
     }
     return `${when} · ${saidOf(gridSummary(tracks(), timeMs, timeMs), props().lines)}`;
   }
@@ -129,11 +129,14 @@ function mount(root, props) {
   };
 }
 
+/** @param {number | undefined} percent */
+const ofCore = (percent) => formatPercent(within(percent, PERCENT_MAX));
+
 /** @param {ReturnType<typeof gridSummary>} summary @param {PanelProps["lines"]} lines */
 const saidOf = (summary, lines) =>
   summary === null
     ? "no samples"
-    : `mean ${formatPercent(summary.mean)}, most: core ${lines[summary.busiest].label}, up to ${formatPercent(summary.max)}`;
+    : `mean ${ofCore(summary.mean)}, most: core ${lines[summary.busiest].label}, up to ${ofCore(summary.max)}`;
 
 /** @param {HTMLElement} element @param {string} text */
 function write(element, text) {

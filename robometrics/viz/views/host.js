@@ -44,14 +44,13 @@ function Title({ host }) {
     <header class="title">
       <h2 title=${host}>${host}</h2>
       ${known && html`<${Badge} state=${known.state} />`}
-      <p class="facts">${facts(host, known)}</p>
+      ${known && html`<p class="facts">${facts(host, known)}</p>`}
     </header>
   `;
 }
 
-/** @param {string} host @param {import("../api.js").Host | undefined} known */
+/** @param {string} host @param {import("../api.js").Host} known */
 function facts(host, known) {
-  if (!known) return "Nothing has been heard of it yet.";
   const id = hostId(host);
   const [cores, memory, uptime] = ["cpu_count", "memory_total_bytes", "uptime_ns"].map((metric) => latestOf(id, metric));
   const parts = [

@@ -6,7 +6,7 @@ import { hottestOf, share, shownOf } from "../fleetlive.js";
 import { goneTo, queryOf } from "../route.js";
 import { hostId } from "../series.js";
 import { go, route } from "../state.js";
-import { formatBytes, formatDuration, formatPercent, unitStyle } from "../units.js";
+import { formatBytes, formatDuration, formatPercent, unitStyle, within } from "../units.js";
 import { HOT_CELSIUS, MEMORY_FULL_PERCENT } from "../worries.js";
 import { Badge } from "./badge.js";
 import { GpuCell, GpuList, UNFOLDED_MAX } from "./gpus.js";
@@ -42,6 +42,7 @@ export function HostRow({ row, at, has, heightPx, isOpen, onToggle }) {
   const id = hostId(host.host);
   const of = (/** @type {string} */ metric) => shownOf(host, id, metric);
   const [cpu, cores] = [of("cpu_percent"), of("cpu_count")];
+  const allCores = cores === null ? null : 100 * cores;
   const [used, total] = [of("memory_used_bytes"), of("memory_total_bytes")];
   const hottest = hottestOf(host) ?? measures.temperature;
   const to = goneTo(route.value, "host", host.host);
@@ -54,8 +55,8 @@ export function HostRow({ row, at, has, heightPx, isOpen, onToggle }) {
       <th role="rowheader" scope="row" data-cell="host"><${Link} to=${to} title=${host.host}>${host.host}<//></th>
       <td role="cell" data-cell="cpu">
         <span class="use">
-          <span>${formatPercent(cpu)} <small>${cores === null ? "" : `of ${cores} ${cores === 1 ? "core" : "cores"}`}</small></span>
-          <${Meter} share=${share(cpu, cores === null ? null : 100 * cores)} />
+          <span>${formatPercent(within(cpu, allCores))} <small>${cores === null ? "" : `of ${cores} ${cores === 1 ? "core" : "cores"}`}</small></span>
+          <${Meter} share=${share(cpu, allCores)} />
         </span>
         <${Spark} id=${id} metric="cpu_percent" topMin=${100} color="--series-0" />
       </td>

@@ -10,7 +10,7 @@ import { gapsIn } from "../gaps.js";
 import { sectionsOf } from "../processpanels.js";
 import { goneTo, ownOf, withOwn } from "../route.js";
 import { processId } from "../series.js";
-import { catalogue, hosts, processes, route, session, tick } from "../state.js";
+import { catalogue, processes, route, session, tick } from "../state.js";
 import { subject, watchSubject } from "../subject.js";
 import { formatDuration, formatMoment } from "../units.js";
 import { Badge } from "./badge.js";
@@ -86,11 +86,7 @@ function Facts({ host, known }) {
   tick.value;
   const { isUtc } = route.value;
   const onHost = html`<${Link} to=${goneTo(route.value, "host", host)}>${host}<//>`;
-  if (!known) {
-    return html`<p class="facts" data-known="false">
-      ${hosts.value === null ? "" : html`Nothing has been heard of it on ${onHost} yet.`}
-    </p>`;
-  }
+  if (!known) return null;
   const { state, pid, started_ms, last_seen_ms, exit_code, command, tags, parent } = known;
   const children = childrenOf(host, known.process);
   const ago = `${formatDuration(nowMs() - last_seen_ms)} ago`;
