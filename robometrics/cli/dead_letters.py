@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from robometrics import subjects
-from robometrics.cli.services import complain, missing
+from robometrics.cli.on_store import add_limit, add_verb
+from robometrics.cli.services import complain
 from robometrics.cli.text import hexdump, printable, size, table
-from robometrics.errors import DiscardMessageError, RetryLaterError, RoboMetricsError
-from robometrics.settings import ServerSettings, add_flags, load
+from robometrics.errors import DiscardMessageError, RetryLaterError, SettingsError
+from robometrics.settings import ServerSettings
 
 if TYPE_CHECKING:
     from robometrics.broker import AckedPublisher
@@ -21,12 +21,9 @@ if TYPE_CHECKING:
 EXIT_NOT_ALL = 1
 CONNECT_SECONDS = 10.0
 LIMIT_DEFAULT = 20
-LIMIT_MAX = 10_000
 _DUMPED_BYTES_MAX = 2_048
 _DECODED_LINES_MAX = 200
 _REASON_LETTERS_MAX = 100
-
-Work = Callable[["Store", ServerSettings, argparse.Namespace], Awaitable[int]]
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -37,58 +34,20 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     verbs = parser.add_subparsers(metavar="VERB", required=True)
 
-    listing = _verb(verbs, "list", "list letters, the newest first", _list)
-    listing.add_argument("--limit", type=_limit, default=LIMIT_DEFAULT)
+    listing = add_verb(verbs, "list", "list letters, the newest first", _list)
+    add_limit(listing, LIMIT_DEFAULT)
     listing.add_argument("--consumer", help="only of this consumer")
     listing.add_argument("--subject", help="only on subjects like this; * and ? match")
 
-    show = _verb(verbs, "show", "show one letter, bytes and all", _show)
+    show = add_verb(verbs, "show", "show one letter, bytes and all", _show)
     show.add_argument("id", metavar="ID")
 
-    replay = _verb(verbs, "replay", "publish letters again", _replay)
-    drop = _verb(verbs, "drop", "forget letters", _drop)
+    replay = add_verb(verbs, "replay", "publish letters again", _replay)
+    drop = add_verb(verbs, "drop", "forget letters", _drop)
     for each in (replay, drop):
         each.add_argument("ids", nargs="*", metavar="ID")
         each.add_argument("--all", action="store_true", help="every letter there is")
     drop.add_argument("--yes", action="store_true", help="do not ask")
-
-
-def _verb(
-    verbs: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    about: str,
-    work: Work,
-) -> argparse.ArgumentParser:
-    parser = verbs.add_parser(name, help=about, description=about, allow_abbrev=False)
-    add_flags(parser, ServerSettings)
-    parser.set_defaults(run=partial(_run, work))
-    return parser
-
-
-def _limit(text: str) -> int:
-    if not 1 <= (value := int(text)) <= LIMIT_MAX:
-        raise argparse.ArgumentTypeError(f"from 1 to {LIMIT_MAX}")
-    return value
-
-
-def _run(work: Work, options: argparse.Namespace) -> int:
-    if "ids" in options and bool(options.ids) == options.all:
-        return complain("name the letters, or say --all")
-    try:
-        import anyio  # noqa: PLC0415  the client has no anyio
-
-        from robometrics.store import open_store  # noqa: PLC0415
-
-        async def with_store(settings: ServerSettings) -> int:
-            opened = open_store(settings.mongo_url, settings.mongo_database)
-            async with opened as store:
-                return await work(store, settings, options)
-
-        return anyio.run(with_store, load(ServerSettings, vars(options)))
-    except RoboMetricsError as exc:
-        return complain(printable(str(exc)))
-    except ModuleNotFoundError as exc:
-        return missing(exc, "server")
 
 
 async def _list(store: Store, _: ServerSettings, options: argparse.Namespace) -> int:
@@ -179,7 +138,7 @@ async def _replay(
 
     # Listed before the first is published: what is set aside again is not replayed
     # again, for ever.
-    ids = await store.dead_letters.ids() if options.all else options.ids
+    ids = await _chosen(store, options)
     replayed = 0
     async with (
         open_link(settings.broker, "dead-letters") as link,
@@ -219,8 +178,14 @@ async def _publish_again(
     return True
 
 
+async def _chosen(store: Store, options: argparse.Namespace) -> list[str]:
+    if bool(options.ids) == options.all:
+        raise SettingsError("name the letters, or say --all")
+    return await store.dead_letters.ids() if options.all else options.ids
+
+
 async def _drop(store: Store, _: ServerSettings, options: argparse.Namespace) -> int:
-    ids = await store.dead_letters.ids() if options.all else options.ids
+    ids = await _chosen(store, options)
     if not options.yes and not _agreed(len(ids)):
         complain("nothing is dropped; --yes answers the question")
         return EXIT_NOT_ALL

@@ -8,16 +8,15 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta, timezone
-from functools import partial
 from typing import TYPE_CHECKING
 
-from robometrics.cli.services import complain, missing
+from robometrics.cli.on_store import add_limit, add_verb
+from robometrics.cli.services import complain
 from robometrics.cli.text import printable, table
-from robometrics.errors import BadRequestError, RoboMetricsError
+from robometrics.errors import BadRequestError
 from robometrics.schema import NS_PER_SECOND
-from robometrics.settings import ServerSettings, add_flags, load
+from robometrics.settings import ServerSettings
 from robometrics.times import parse_duration
 from robometrics.tokens import (
     EXPIRES_SECONDS_MAX,
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
 
 EXIT_UNKNOWN = 1
 LIMIT_DEFAULT = 50
-LIMIT_MAX = 10_000
-
-Work = Callable[["Store", argparse.Namespace], Awaitable[int]]
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,7 +44,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     verbs = parser.add_subparsers(metavar="VERB", required=True)
 
-    create = _verb(verbs, "create", "make a token, and show it, this once", _create)
+    create = add_verb(verbs, "create", "make a token, and show it, this once", _create)
     create.add_argument("--name", required=True, help="by which it is revoked")
     create.add_argument(
         "--scope",
@@ -60,52 +56,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--expires", metavar="IN", help="as 12h or 90d (default: it does not)"
     )
 
-    _verb(verbs, "list", "list the tokens there are", _list)
+    add_verb(verbs, "list", "list the tokens there are", _list)
 
-    revoke = _verb(verbs, "revoke", "let nobody in by a token any more", _revoke)
+    revoke = add_verb(verbs, "revoke", "let nobody in by a token any more", _revoke)
     revoke.add_argument("name", metavar="NAME")
 
-    log = _verb(verbs, "log", "who logged in, made tokens, commanded hosts", _log)
-    log.add_argument("--limit", type=_limit, default=LIMIT_DEFAULT)
+    log = add_verb(verbs, "log", "who logged in, made tokens, commanded hosts", _log)
+    add_limit(log, LIMIT_DEFAULT)
 
 
-def _verb(
-    verbs: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    about: str,
-    work: Work,
-) -> argparse.ArgumentParser:
-    parser = verbs.add_parser(name, help=about, description=about, allow_abbrev=False)
-    add_flags(parser, ServerSettings)
-    parser.set_defaults(run=partial(_run, work))
-    return parser
-
-
-def _limit(text: str) -> int:
-    if not 1 <= (value := int(text)) <= LIMIT_MAX:
-        raise argparse.ArgumentTypeError(f"from 1 to {LIMIT_MAX}")
-    return value
-
-
-def _run(work: Work, options: argparse.Namespace) -> int:
-    try:
-        import anyio  # noqa: PLC0415  the client has no anyio
-
-        from robometrics.store import open_store  # noqa: PLC0415
-
-        async def with_store(settings: ServerSettings) -> int:
-            opened = open_store(settings.mongo_url, settings.mongo_database)
-            async with opened as store:
-                return await work(store, options)
-
-        return anyio.run(with_store, load(ServerSettings, vars(options)))
-    except RoboMetricsError as exc:
-        return complain(printable(str(exc)))
-    except ModuleNotFoundError as exc:
-        return missing(exc, "server")
-
-
-async def _create(store: Store, options: argparse.Namespace) -> int:
+async def _create(store: Store, _: ServerSettings, options: argparse.Namespace) -> int:
     if not re.match(NAME, options.name):
         problem = (
             "up to 64 letters, digits and . _ @ -, beginning with one of the first"
@@ -129,7 +89,7 @@ async def _create(store: Store, options: argparse.Namespace) -> int:
     return 0
 
 
-async def _list(store: Store, _: argparse.Namespace) -> int:
+async def _list(store: Store, *_: object) -> int:
     tokens = await store.tokens.all()
     if not tokens:
         print("no tokens")
@@ -145,7 +105,7 @@ async def _list(store: Store, _: argparse.Namespace) -> int:
     return 0
 
 
-async def _revoke(store: Store, options: argparse.Namespace) -> int:
+async def _revoke(store: Store, _: ServerSettings, options: argparse.Namespace) -> int:
     await store.prepare()
     is_token = await store.tokens.revoke(options.name)
     if await store.sessions.end_of(options.name) == 0 and not is_token:
@@ -156,7 +116,7 @@ async def _revoke(store: Store, options: argparse.Namespace) -> int:
     return 0
 
 
-async def _log(store: Store, options: argparse.Namespace) -> int:
+async def _log(store: Store, _: ServerSettings, options: argparse.Namespace) -> int:
     deeds = await store.deeds.latest(options.limit)
     if not deeds:
         print("nobody did anything yet")
@@ -177,7 +137,7 @@ async def _log(store: Store, options: argparse.Namespace) -> int:
 
 
 async def _note(store: Store, what: What, about: str) -> None:
-    from robometrics.store.deeds import Deed  # noqa: PLC0415  see _run
+    from robometrics.store.deeds import Deed  # noqa: PLC0415  see on_store
 
     await store.deeds.note(Deed(who=_me(), address="", what=what, about=about))
 
