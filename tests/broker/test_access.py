@@ -73,10 +73,15 @@ def start(server: NatsServer, files: tuple[str, str], ca_file: str = "") -> None
     server.start(jetstream=False)
 
 
-async def outcome(server: NatsServer, **options: str) -> str:
-    """Return why there is no connection, empty if there is one."""
+async def outcome(server: NatsServer, reason: str = "", **options: str) -> str:
+    """Return why there is no connection, empty if there is one.
+
+    With TLS 1.3 a broker may hang up before it has said why: then the next try tells.
+    """
     async with open_link(BrokerAddress(url=server.url, **options), "test") as link:
-        await eventually(lambda: link.is_up or link.last_error)
+        await eventually(
+            lambda: link.is_up or (link.last_error and reason in link.last_error)
+        )
         return "" if link.is_up else link.last_error
 
 
@@ -139,12 +144,13 @@ async def test_a_broker_that_wants_certificates_lets_in_who_has_a_right_one(
         }.items()
     }
 
+    hint = "nats_cert_file"
     assert "" == await outcome(secured, ca_file=ours.file, **ways["right"])
     for why in (
-        await outcome(secured, ca_file=ours.file, **ways["wrong"]),
-        await outcome(secured, ca_file=ours.file),
+        await outcome(secured, hint, ca_file=ours.file, **ways["wrong"]),
+        await outcome(secured, hint, ca_file=ours.file),
     ):
-        assert "nats_cert_file" in why
+        assert hint in why
 
 
 async def test_who_wants_tls_says_nothing_to_a_broker_without(

@@ -86,6 +86,7 @@ async def has_durable(link: Link) -> bool:
     return DURABLE in (await measure_depth(link)).durables
 
 
+@pytest.mark.timeout(120)
 async def test_a_killed_exporter_process_loses_nothing(
     link: Link, store: Store, site: ServerSettings, otlp: OtlpServer
 ) -> None:
@@ -107,7 +108,10 @@ async def test_a_killed_exporter_process_loses_nothing(
     assert [] == otlp.taken
 
     with started("server", *options):
-        await eventually(lambda: len(otlp.points("robometrics.thread_count")) == 2)
+        # It sets the durable's time right again: from then on half a minute, maybe.
+        await eventually(
+            lambda: len(otlp.points("robometrics.thread_count")) == 2, seconds=75
+        )
     assert {slot, slot + 10} == {
         point.time_unix_nano // 10**9
         for _, _, point in otlp.points("robometrics.thread_count")
