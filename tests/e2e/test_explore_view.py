@@ -7,12 +7,13 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Page
-from waiting import eventually
+from waiting import eventually, poll_until
 
 from .browser import attribute, opened, photograph
 from .conftest import Product, wait_until_stored
@@ -39,6 +40,7 @@ def explored(product: Product) -> Iterator[Product]:
     try:
         for name in ("explored-left", "explored-right"):
             wait_until_stored(product, name, "running")
+            poll_until(partial(has_cpu_percent, product, name))
         yield product
     finally:
         for run in runs:
@@ -95,6 +97,17 @@ async def run_python(code: str) -> str:
     )
     assert (0, "") == (done.returncode, done.stderr)
     return done.stdout
+
+
+def has_cpu_percent(product: Product, name: str) -> bool:
+    """Tell whether *name* was measured for long enough to have a rate."""
+    asked = f"host=robot&process={name}&metric=cpu_percent&from=-1m"
+    found = product.get(f"query?{asked}")["series"]
+    return any(
+        value is not None
+        for each in found
+        for value in each["metrics"]["cpu_percent"]["values"]
+    )
 
 
 async def test_what_is_chosen_is_drawn_live_and_stays_in_the_address(
