@@ -246,7 +246,7 @@ async def test_a_panel_gives_its_picture_its_values_and_the_way_to_explore(
         await page.click(f"{panel} .panel-menu summary")
         await page.click(f'{panel} [data-menu="table"]')
         table = page.locator('dialog[open] [data-part="values"] tbody tr')
-        assert await table.count() > 0
+        await table.first.wait_for()
         assert "%" in (await table.first.text_content() or "")
         await page.click("dialog[open] form button")
         await page.click(f"{panel} .panel-menu summary")
