@@ -14,6 +14,7 @@ from pathlib import Path
 from robometrics.errors import SettingsError
 
 SECRET_BYTES_MAX = 64 * 1024
+_CHANGED_OR_SEEN = stat.S_IRWXO | stat.S_IWGRP
 
 
 def read_secret(
@@ -26,13 +27,38 @@ def read_secret(
     Raises:
         SettingsError: It is not there, is empty, or others may read or change it.
     """
+    text = read_private(path, option, refused=_CHANGED_OR_SEEN, max_bytes=max_bytes)
+    if not text:
+        raise SettingsError(f"{option} = {str(path)!r}: it holds no secret")
+    return text
+
+
+def read_private(
+    path: str | Path,
+    option: str,
+    *,
+    refused: int = stat.S_IRWXG | stat.S_IRWXO,
+    max_bytes: int = SECRET_BYTES_MAX,
+) -> str:
+    """Return the text of a file, without blanks around it; it may be empty.
+
+    Args:
+        path: The file.
+        option: That names it, for errors.
+        refused: Bits of its mode that nobody else may have; as given nobody at all.
+        max_bytes: How much it may hold.
+
+    Raises:
+        SettingsError: It is not there, is no text, or others may read or change it.
+    """
     try:
         with Path(path).open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             content = file.read(max_bytes + 1)
-    except OSError as exc:
-        raise SettingsError(f"{option} = {str(path)!r}: {exc.strerror}") from exc
-    if mode & (stat.S_IRWXO | stat.S_IWGRP):
+    except (OSError, ValueError) as exc:  # ValueError: a name no file can have
+        why = exc.strerror if isinstance(exc, OSError) else exc
+        raise SettingsError(f"{option} = {str(path)!r}: {why}") from exc
+    if mode & refused:
         raise SettingsError(
             f"{option} = {str(path)!r}: other users may read or change it (mode "
             f"{stat.S_IMODE(mode):04o}); chmod 600 it, and make a new secret if they "
@@ -40,12 +66,11 @@ def read_secret(
         )
     try:
         text = content.decode().strip()
-    except UnicodeDecodeError:
-        text = ""
-    if not text or len(content) > max_bytes:
+    except UnicodeDecodeError as exc:
+        raise SettingsError(f"{option} = {str(path)!r}: it is no text") from exc
+    if len(content) > max_bytes:
         raise SettingsError(
-            f"{option} = {str(path)!r}: it holds no secret, or more than "
-            f"{max_bytes} bytes"
+            f"{option} = {str(path)!r}: it holds more than {max_bytes} bytes"
         )
     return text
 

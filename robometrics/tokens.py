@@ -11,11 +11,11 @@ import hashlib
 import os
 import re
 import secrets
-import stat
 from collections.abc import Mapping
 from typing import Literal, get_args
 
 from robometrics.errors import NotLoggedInError, SettingsError
+from robometrics.secret_files import read_private
 
 TOKEN_ENV = "ROBOMETRICS_TOKEN"  # noqa: S105  the name of a variable
 USUAL_FILE = "~/.config/robometrics/token"
@@ -36,8 +36,6 @@ _PREFIX = "rbm_"
 
 _TOKEN = re.compile(_PREFIX + r"[A-Za-z0-9_-]{43}")
 _SECRET_BYTES = 32
-_FILE_BYTES_MAX = 4_096
-_FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def make_token() -> str:
@@ -78,7 +76,7 @@ def read_token(path: str, environ: Mapping[str, str] | None = None) -> str:
     where, token = TOKEN_ENV, environ.get(TOKEN_ENV, "").strip()
     path = path or _usual_file(environ)
     if not token and path:
-        where, token = path, read_secret("token_file", path)
+        where, token = path, read_private(path, "token_file")
     if token and not _TOKEN.fullmatch(token):
         raise SettingsError(
             f"what {where} holds is no token: they begin with {_PREFIX} and are made "
@@ -111,21 +109,3 @@ def not_let_in(api_url: str, token: str) -> NotLoggedInError:
         f"put it into {TOKEN_ENV}, or into a file of mode 0600: {USUAL_FILE}, or what "
         f"{TOKEN_ENV}_FILE or --token-file names"
     )
-
-
-def read_secret(field: str, path: str) -> str:
-    """Return what a file holds that only its owner can read.
-
-    Raises:
-        SettingsError: Others can, or it cannot be read; *field* is named.
-    """
-    try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123  its mode, as opened
-            if os.fstat(file.fileno()).st_mode & _FOR_OTHERS:
-                raise SettingsError(
-                    f"{field} = {path!r}: others can read it; chmod 600 {path}"
-                )
-            return file.read(_FILE_BYTES_MAX).strip()
-    except (OSError, ValueError) as exc:
-        why = "it is no text" if isinstance(exc, ValueError) else exc
-        raise SettingsError(f"{field} = {path!r}: {why}") from exc

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from robometrics.api.access.grants import Grant, grants_of
 from robometrics.errors import SettingsError
+from robometrics.secret_files import read_private
 from robometrics.settings import ServerSettings
-from robometrics.tokens import read_secret
 
 if TYPE_CHECKING:
     from robometrics.api.access.provider import Provider
@@ -39,7 +39,7 @@ def oidc_of(settings: ServerSettings) -> Oidc:
         ) from exc
     secret = ""
     if path := settings.oidc_client_secret_file:
-        secret = read_secret("oidc_client_secret_file", path)
+        secret = read_private(path, "oidc_client_secret_file")
     public_url = settings.public_url.rstrip("/")
     provider = Provider(
         settings.oidc_issuer, settings.oidc_client_id, secret, public_url + CALLBACK
