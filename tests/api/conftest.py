@@ -90,15 +90,6 @@ async def unprepared(
 
 
 @pytest.fixture
-async def site(store: Store) -> AsyncIterator[Served]:
-    """A server that asks everybody who they are."""
-    from .guarding import guarded  # noqa: PLC0415  it needs what is made here
-
-    async with guarded(store) as found:
-        yield found
-
-
-@pytest.fixture
 async def served(link: Link, store: Store) -> AsyncIterator[Served]:
     async with serving(link, store) as found:
         yield found

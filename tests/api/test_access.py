@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +27,12 @@ from .viewing import viewing
 @pytest.fixture
 def store(unprepared: Store) -> Store:
     return unprepared
+
+
+@pytest.fixture
+async def site(store: Store) -> AsyncIterator[Served]:
+    async with guarded(store) as found:
+        yield found
 
 
 async def test_a_token_of_the_right_scope_is_let_in(site: Served, store: Store) -> None:

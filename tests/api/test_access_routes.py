@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 
 import pytest
 from litestar import Litestar, get
@@ -19,7 +20,7 @@ from robometrics.store import Store
 from robometrics.tokens import SCOPES, Scope, covers
 
 from .conftest import Served
-from .guarding import NO_BROKER, bearer, new_token
+from .guarding import NO_BROKER, bearer, guarded, new_token
 
 OPEN = {path for path, scope in scopes.SCOPES.items() if scope is None}
 
@@ -27,6 +28,12 @@ OPEN = {path for path, scope in scopes.SCOPES.items() if scope is None}
 @pytest.fixture
 def store(unprepared: Store) -> Store:
     return unprepared
+
+
+@pytest.fixture
+async def site(store: Store) -> AsyncIterator[Served]:
+    async with guarded(store) as found:
+        yield found
 
 
 async def paths_of(store: Store) -> dict[str, set[str]]:

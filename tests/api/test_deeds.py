@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,13 +12,19 @@ from robometrics.store import Store
 from robometrics.store.deeds import BYTES_MAX, Deed
 
 from .conftest import Served
-from .guarding import bearer, new_token
+from .guarding import bearer, guarded, new_token
 from .viewing import viewing
 
 
 @pytest.fixture
 def store(unprepared: Store) -> Store:
     return unprepared
+
+
+@pytest.fixture
+async def site(store: Store) -> AsyncIterator[Served]:
+    async with guarded(store) as found:
+        yield found
 
 
 async def test_an_administrator_makes_a_token_and_takes_it_back(

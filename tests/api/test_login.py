@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -23,6 +24,12 @@ from .viewing import viewing
 @pytest.fixture
 def store(unprepared: Store) -> Store:
     return unprepared
+
+
+@pytest.fixture
+async def site(store: Store) -> AsyncIterator[Served]:
+    async with guarded(store) as found:
+        yield found
 
 
 async def log_in(site: Served, token: str, **more: Any) -> httpx.Response:
